@@ -1,0 +1,95 @@
+package filetree
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+)
+
+// FromFS returns the tree of a file system. Owners, devices and times finer than
+// the ModTime come from the Sys value of its file infos where that is the
+// system's own stat structure, as for os.DirFS. Hard links and extended
+// attributes do not show through an fs.FS: see [FromDir] for these.
+func FromFS(fsys fs.FS) (*Tree, error) {
+	t := New()
+	s := t.addSource(fsSource{fsys})
+	if err := t.readFS(fsys, s, ".", 0); err != nil {
+		return nil, err
+	}
+	t.Sort()
+	return t, nil
+}
+
+// readFS reads one file, and all below it, into node i.
+func (t *Tree) readFS(fsys fs.FS, source uint16, name string, i uint32) error {
+	info, err := fs.Lstat(fsys, name)
+	if err != nil {
+		return err
+	}
+	e := infoEntry(info)
+	if e.Mode&fs.ModeSymlink != 0 {
+		if e.Target, err = fs.ReadLink(fsys, name); err != nil {
+			return err
+		}
+	}
+	if err := t.setFrom(source, i, &e); err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return nil
+	}
+	list, err := fs.ReadDir(fsys, name)
+	if err != nil {
+		return err
+	}
+	for k, d := range list {
+		if k > 0 && d.Name() == list[k-1].Name() {
+			return &PathError{Op: "read", Path: path.Join(name, d.Name()), Err: fmt.Errorf("%w in the directory twice", ErrExist)}
+		}
+		full := path.Join(name, d.Name())
+		if !fs.ValidPath(d.Name()) || path.Base(d.Name()) != d.Name() {
+			return &PathError{Op: "read", Path: name, Err: fmt.Errorf("%w: a file is called %q", ErrBadPath, d.Name())}
+		}
+		if len(full) > MaxTarget {
+			return &PathError{Op: "read", Path: full, Err: fmt.Errorf("%w: it is over %d bytes long", ErrBadPath, MaxTarget)}
+		}
+		if err := checkPath(d.Name()); err != nil {
+			return &PathError{Op: "read", Path: full, Err: err}
+		}
+		if err := t.readFS(fsys, source, full, t.append(i, d.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// infoEntry returns what a file info tells.
+func infoEntry(info fs.FileInfo) Entry {
+	e := Entry{Mode: info.Mode(), ModTime: info.ModTime()}
+	if info.Mode().IsRegular() {
+		e.Size = info.Size()
+	}
+	sysEntry(info.Sys(), &e)
+	return e
+}
+
+// addSource enters a source and returns its number.
+func (t *Tree) addSource(s source) uint16 {
+	t.sources = append(t.sources, s)
+	return uint16(len(t.sources) - 1)
+}
+
+// setFrom gives node i an entry's metadata and the source of its content.
+func (t *Tree) setFrom(source uint16, i uint32, e *Entry) error {
+	err := e.check(Node{t, i}.Path())
+	if err == nil {
+		err = t.set(i, e)
+	}
+	t.nodes.at(i).source = source
+	return err
+}
+
+// fsSource opens the files of an fs.FS.
+type fsSource struct{ fsys fs.FS }
+
+func (s fsSource) open(n Node) (Content, error) { return s.fsys.Open(n.Path()) }

@@ -1,0 +1,158 @@
+package filetree
+
+import (
+	"io/fs"
+	"iter"
+	"time"
+)
+
+// Node is one name in a [Tree]. It is a small value, valid as long as the tree.
+//
+// The second and further names of a hard-linked file are nodes whose
+// [Node.Inode] is the first; their other methods answer for that one, but for
+// Name, Path and ID.
+type Node struct {
+	t *Tree
+	i uint32
+}
+
+// ID returns the node's number, from 0, the root, to Tree.Len()-1. Writers keep
+// what they know of a node in slices that it indexes.
+func (n Node) ID() int { return int(n.i) }
+
+// Name returns the node's name, "" for the root.
+func (n Node) Name() string { return string(n.t.name(n.i)) }
+
+// Path returns the path from the root as [Tree.Lookup] takes it, "." for the
+// root.
+func (n Node) Path() string {
+	if n.i == 0 {
+		return "."
+	}
+	path := n.Name()
+	for p := n.t.nodes.at(n.i).parent; p != 0; p = n.t.nodes.at(p).parent {
+		path = Node{n.t, p}.Name() + "/" + path
+	}
+	return path
+}
+
+// Parent returns the directory that the node is in. The root is in itself.
+func (n Node) Parent() Node { return Node{n.t, n.t.nodes.at(n.i).parent} }
+
+// Inode returns the node whose name n is another of, or n itself.
+func (n Node) Inode() Node {
+	if r := n.t.nodes.at(n.i); r.flags&flagLink != 0 {
+		return Node{n.t, r.first}
+	}
+	return n
+}
+
+// Links returns how many names the file has in the tree. A directory has one.
+func (n Node) Links() int { return 1 + int(n.more().links) }
+
+// IsDir reports whether the node is a directory.
+func (n Node) IsDir() bool { return n.rec().mode&modeType == modeDir }
+
+// Mode returns the type and the permissions.
+func (n Node) Mode() fs.FileMode { return FileMode(n.rec().mode) }
+
+// UnixMode returns the type and the permissions as Linux encodes them.
+func (n Node) UnixMode() uint16 { return n.rec().mode }
+
+// UID returns the number of the owning user.
+func (n Node) UID() uint32 { return n.t.owners[n.rec().owner].uid }
+
+// GID returns the number of the owning group.
+func (n Node) GID() uint32 { return n.t.owners[n.rec().owner].gid }
+
+// ModTime returns the time of the content's last change, in UTC.
+func (n Node) ModTime() time.Time {
+	r := n.rec()
+	return time.Unix(r.mtime, int64(r.nsec)).UTC()
+}
+
+// AccessTime returns the time of the last access, which is the ModTime where the
+// source has no other.
+func (n Node) AccessTime() time.Time { return n.orModTime(n.more().atime) }
+
+// ChangeTime returns the time of the last change of the metadata, which is the
+// ModTime where the source has no other.
+func (n Node) ChangeTime() time.Time { return n.orModTime(n.more().ctime) }
+
+// Size returns the length of a regular file in bytes, 0 for all others.
+func (n Node) Size() int64 {
+	if r := n.rec(); r.mode&modeType == modeRegular {
+		return r.size
+	}
+	return 0
+}
+
+// Data yields the ranges of a regular file that hold data, in order: one for a
+// file without holes, none for an empty one.
+func (n Node) Data() iter.Seq[Range] {
+	return func(yield func(Range) bool) {
+		ranges := n.more().data
+		if size := n.Size(); ranges == nil && size > 0 {
+			yield(Range{0, size})
+		}
+		for _, r := range ranges {
+			if !yield(r) {
+				return
+			}
+		}
+	}
+}
+
+// Target returns what a symbolic link points to.
+func (n Node) Target() string { return n.more().target }
+
+// Device returns the number of a device.
+func (n Node) Device() Device { return n.more().device }
+
+// Xattrs returns the extended attributes in the order of their names. The slice
+// is the tree's own and may not be changed.
+func (n Node) Xattrs() []Xattr { return n.more().xattrs }
+
+// Children yields the nodes of a directory, in the order of their names' bytes
+// once the tree is sorted.
+func (n Node) Children() iter.Seq[Node] {
+	return func(yield func(Node) bool) {
+		for i := range n.t.children(n.i) {
+			if !yield(Node{n.t, i}) {
+				return
+			}
+		}
+	}
+}
+
+// Open opens the content of a regular file, which the caller closes.
+func (n Node) Open() (Content, error) {
+	n = n.Inode()
+	r := n.t.nodes.at(n.i)
+	if r.mode&modeType != modeRegular {
+		return nil, &PathError{Op: "open", Path: n.Path(), Err: ErrBadEntry}
+	}
+	return n.t.sources[r.source].open(n)
+}
+
+// rec returns the record of the node's inode.
+func (n Node) rec() *node { return n.t.nodes.at(n.Inode().i) }
+
+// more returns what few nodes have, empty for all others.
+func (n Node) more() *extra {
+	n = n.Inode()
+	if n.t.nodes.at(n.i).flags&flagExtra == 0 {
+		return &noExtra
+	}
+	return n.t.extras[n.i]
+}
+
+// noExtra is never written to.
+var noExtra extra
+
+func (n Node) orModTime(t time.Time) time.Time {
+	if t.IsZero() {
+		return n.ModTime()
+	}
+	return t.UTC()
+}

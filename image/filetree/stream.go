@@ -1,0 +1,102 @@
+package filetree
+
+import (
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Stream reads the content of a regular file once: it calls data for each range
+// that holds data, in order, with a reader from which exactly that range has to
+// be read. A file that turns out to be shorter or longer than the tree says, or
+// has been written to since the tree was made, is an [ErrChanged]. All errors
+// name the file.
+func (n Node) Stream(data func(r io.Reader, at Range) error) error {
+	c, err := n.Open()
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := n.stream(c, data); err != nil {
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			err = fmt.Errorf("%w: it is shorter than its %d bytes", ErrChanged, n.Size())
+		}
+		return &PathError{Op: "read", Path: n.Path(), Err: err}
+	}
+	return nil
+}
+
+func (n Node) stream(c Content, data func(r io.Reader, at Range) error) error {
+	pos := int64(0)
+	for at := range n.Data() {
+		if err := skip(c, at.Offset-pos); err != nil {
+			return err
+		}
+		if err := data(c, at); err != nil {
+			return err
+		}
+		pos = at.End()
+	}
+	if u, ok := c.(unchanger); ok {
+		return u.unchanged()
+	}
+	// What comes behind the last range is a hole, or nothing at all.
+	if err := skip(c, n.Size()-pos); err != nil {
+		return err
+	}
+	if k, err := c.Read(make([]byte, 1)); k > 0 {
+		return fmt.Errorf("%w: it is longer than its %d bytes", ErrChanged, n.Size())
+	} else if err != nil && err != io.EOF {
+		return err
+	}
+	return nil
+}
+
+// unchanger is a content that can tell whether it is what it was when the tree
+// was made.
+type unchanger interface {
+	unchanged() error
+}
+
+// skip moves n bytes on in a content.
+func skip(c Content, n int64) error {
+	if n == 0 {
+		return nil
+	}
+	if s, ok := c.(io.Seeker); ok {
+		_, err := s.Seek(n, io.SeekCurrent)
+		return err
+	}
+	k, err := io.CopyN(io.Discard, c, n)
+	if err == io.EOF {
+		return fmt.Errorf("%w after %d of %d bytes of a hole", io.ErrUnexpectedEOF, k, n)
+	}
+	return err
+}
+
+// inline is the source of nodes that were made in code.
+type inline struct{}
+
+func (inline) open(n Node) (Content, error) {
+	open := n.t.contents[n.t.nodes.at(n.i).last]
+	if open == nil {
+		return zeroContent{io.LimitReader(zeroReader{}, n.Size())}, nil
+	}
+	c, err := open()
+	if err != nil {
+		return nil, &PathError{Op: "open", Path: n.Path(), Err: err}
+	}
+	return c, nil
+}
+
+// zeroContent is the content of a file that has a size and nothing else.
+type zeroContent struct{ io.Reader }
+
+func (zeroContent) Close() error { return nil }
+
+type zeroReader struct{}
+
+func (zeroReader) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}

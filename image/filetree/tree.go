@@ -1,0 +1,319 @@
+package filetree
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"iter"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Tree is a tree of files as an image is to hold it: names and metadata in
+// memory, contents where they are until they are asked for.
+//
+// A million files take some 60 bytes each, which is why nodes are records in
+// chunks without a pointer and not Go objects of their own.
+//
+// A Tree that is no longer changed may be read from many goroutines.
+type Tree struct {
+	nodes    chunks[node]
+	names    names
+	index    index
+	owners   []owner
+	ownerOf  map[owner]uint16
+	extras   map[uint32]*extra
+	sources  []source
+	contents []Opener // of nodes made in code
+	sorted   bool     // all children are in order
+}
+
+// node is one name. Zero as an index means "none": the root, node 0, is nobody's
+// child, sibling or link target.
+type node struct {
+	name   uint32 // where in names
+	parent uint32
+	first  uint32 // directory: the first child. Hard link: the linked node
+	last   uint32 // directory: the last child. Made in code: where in contents
+	next   uint32 // the next sibling
+	nsec   uint32
+	mtime  int64 // seconds since 1970
+	size   int64 // bytes; of a directory, 1 where its children are not sorted
+	mode   uint16
+	owner  uint16
+	source uint16
+	flags  uint16
+}
+
+// Flags of a node.
+const (
+	flagLink  = 1 << iota // another name of node.first
+	flagExtra             // has an entry in Tree.extras
+	flagLinks             // other names of this node exist
+)
+
+type owner struct{ uid, gid uint32 }
+
+// extra is what few nodes have.
+type extra struct {
+	target       string // of a symbolic link
+	device       Device
+	xattrs       []Xattr
+	data         []Range // not nil: the data of a sparse file
+	atime, ctime time.Time
+	links        uint32 // names beyond the first
+}
+
+// source opens the contents of nodes.
+type source interface {
+	open(n Node) (Content, error)
+}
+
+// New returns a tree with an empty root directory, of mode 0755 and owner 0:0.
+func New() *Tree {
+	t := &Tree{
+		ownerOf: map[owner]uint16{},
+		extras:  map[uint32]*extra{},
+		sources: []source{inline{}},
+	}
+	t.nodes.add(node{})
+	t.names.add("")
+	if err := t.set(0, &Entry{Mode: fs.ModeDir | 0o755}); err != nil {
+		panic(err) // cannot happen: the first owner, no name
+	}
+	return t
+}
+
+// Len returns the number of names in the tree, the root included. Every
+// [Node.ID] is below it.
+func (t *Tree) Len() int { return t.nodes.len() }
+
+// Root returns the root directory.
+func (t *Tree) Root() Node { return Node{t, 0} }
+
+// Lookup returns the node at a slash-separated path, relative to the root and
+// clean as [fs.ValidPath] wants it. Symbolic links are not followed.
+func (t *Tree) Lookup(path string) (Node, bool) {
+	i, ok := uint32(0), true
+	if path == "." {
+		return t.Root(), true
+	}
+	for name := range strings.SplitSeq(path, "/") {
+		if i, ok = t.child(i, name); !ok {
+			return Node{}, false
+		}
+	}
+	return Node{t, i}, true
+}
+
+// Add puts an entry at path and returns it. Directories that are missing above
+// it are made, with mode 0755, the root's owner and the entry's time. A name
+// that is there already is an [ErrExist], but for a directory that is added to
+// a directory: that sets its metadata. Path "." is the root itself.
+func (t *Tree) Add(path string, e Entry) (Node, error) {
+	if err := e.check(path); err != nil {
+		return Node{}, err
+	}
+	dir, name, err := t.makeParents(path, &e)
+	if err != nil {
+		return Node{}, err
+	}
+	i, ok := uint32(0), path == "."
+	if !ok {
+		i, ok = t.child(dir, name)
+	}
+	if ok {
+		if !e.Mode.IsDir() || !(Node{t, i}).IsDir() {
+			return Node{}, &PathError{Op: "add", Path: path, Err: ErrExist}
+		}
+	} else {
+		i = t.append(dir, name)
+	}
+	if err := t.set(i, &e); err != nil {
+		return Node{}, &PathError{Op: "add", Path: path, Err: err}
+	}
+	return Node{t, i}, nil
+}
+
+// Link makes path another name of the node at target, which has to be in the
+// tree already and may not be a directory.
+func (t *Tree) Link(path, target string) (Node, error) {
+	if err := checkPath(path); err != nil {
+		return Node{}, &PathError{Op: "link", Path: path, Err: err}
+	}
+	old, ok := t.Lookup(target)
+	if !ok {
+		return Node{}, &PathError{Op: "link", Path: path, Err: fmt.Errorf("target %q: %w", target, ErrNotExist)}
+	}
+	old = old.Inode()
+	if old.IsDir() {
+		return Node{}, &PathError{Op: "link", Path: path, Err: fmt.Errorf("target %q is a directory", target)}
+	}
+	dir, name, err := t.makeParents(path, &Entry{ModTime: old.ModTime()})
+	if err != nil {
+		return Node{}, err
+	}
+	if _, ok := t.child(dir, name); ok {
+		return Node{}, &PathError{Op: "link", Path: path, Err: ErrExist}
+	}
+	i := t.append(dir, name)
+	t.link(i, old.i)
+	return Node{t, i}, nil
+}
+
+// link makes node i, which is new, another name of node to.
+func (t *Tree) link(i, to uint32) {
+	n := t.nodes.at(i)
+	n.flags |= flagLink
+	n.first = to
+	t.nodes.at(to).flags |= flagLinks
+	t.extra(to).links++
+}
+
+// makeParents returns the directory that is to hold path, and path's last name.
+func (t *Tree) makeParents(path string, e *Entry) (dir uint32, name string, err error) {
+	rest := path
+	for {
+		first, more, ok := strings.Cut(rest, "/")
+		if !ok {
+			return dir, rest, nil
+		}
+		i, ok := t.child(dir, first)
+		if !ok {
+			root := t.Root()
+			i = t.append(dir, first)
+			err = t.set(i, &Entry{Mode: fs.ModeDir | 0o755, UID: root.UID(), GID: root.GID(), ModTime: e.ModTime})
+		} else if !(Node{t, i}).IsDir() {
+			err = ErrNotDir
+		}
+		if err != nil {
+			parent := strings.TrimSuffix(strings.TrimSuffix(path, more), "/")
+			return 0, "", &PathError{Op: "add", Path: path, Err: fmt.Errorf("parent %q: %w", parent, err)}
+		}
+		dir, rest = i, more
+	}
+}
+
+// append adds a node without metadata to a directory and returns its index.
+func (t *Tree) append(dir uint32, name string) uint32 {
+	i := t.nodes.add(node{name: t.names.add(name), parent: dir})
+	d := t.nodes.at(dir)
+	if d.last == 0 {
+		d.first = i
+	} else {
+		t.nodes.at(d.last).next = i
+		if string(t.name(d.last)) > name {
+			d.size, t.sorted = 1, false
+		}
+	}
+	d.last = i
+	t.index.added(t, i)
+	return i
+}
+
+// set gives node i an entry's metadata.
+func (t *Tree) set(i uint32, e *Entry) error {
+	o, err := t.owner(e.UID, e.GID)
+	if err != nil {
+		return err
+	}
+	n := t.nodes.at(i)
+	n.mode, n.owner = UnixMode(e.Mode), o
+	n.mtime, n.nsec = unixTime(e.ModTime)
+	if e.Mode.IsRegular() {
+		n.size = e.Size
+		n.last = uint32(len(t.contents))
+		t.contents = append(t.contents, e.Open)
+	}
+	if x, ok := e.extra(); ok {
+		x.links = t.extra(i).links
+		*t.extra(i) = x
+	}
+	return nil
+}
+
+// owner returns the number of an owner, of whom there may be 65,536.
+func (t *Tree) owner(uid, gid uint32) (uint16, error) {
+	o := owner{uid, gid}
+	if i, ok := t.ownerOf[o]; ok {
+		return i, nil
+	}
+	if len(t.owners) > 0xffff {
+		return 0, fmt.Errorf("owner %d:%d: a tree holds at most 65536 different owners", uid, gid)
+	}
+	i := uint16(len(t.owners))
+	t.owners = append(t.owners, o)
+	t.ownerOf[o] = i
+	return i, nil
+}
+
+// extra returns the extra of node i, which it makes where there is none.
+func (t *Tree) extra(i uint32) *extra {
+	n := t.nodes.at(i)
+	if n.flags&flagExtra == 0 {
+		n.flags |= flagExtra
+		t.extras[i] = &extra{}
+	}
+	return t.extras[i]
+}
+
+// name returns the name of node i.
+func (t *Tree) name(i uint32) []byte { return t.names.at(t.nodes.at(i).name) }
+
+// child returns the node called name in a directory.
+func (t *Tree) child(dir uint32, name string) (uint32, bool) {
+	if t.nodes.at(dir).mode&modeType != modeDir {
+		return 0, false
+	}
+	return t.index.find(t, dir, name)
+}
+
+// children yields a directory's nodes in the order of their names' bytes.
+func (t *Tree) children(dir uint32) iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		d := t.nodes.at(dir)
+		if d.mode&modeType != modeDir {
+			return
+		}
+		for i := d.first; i != 0; i = t.nodes.at(i).next {
+			if !yield(i) {
+				return
+			}
+		}
+	}
+}
+
+// Sort puts every directory into the order of its names' bytes. Walk and the
+// sources of this package call it; a tree that was built with Add has to be
+// sorted before several goroutines read it.
+func (t *Tree) Sort() {
+	if t.sorted {
+		return
+	}
+	for i := range uint32(t.nodes.len()) {
+		if n := t.nodes.at(i); n.mode&modeType == modeDir && n.flags&flagLink == 0 && n.size != 0 {
+			t.sortDir(i)
+		}
+	}
+	t.sorted = true
+}
+
+func (t *Tree) sortDir(dir uint32) {
+	var all []uint32
+	for i := range t.children(dir) {
+		all = append(all, i)
+	}
+	slices.SortFunc(all, func(a, b uint32) int {
+		return bytes.Compare(t.name(a), t.name(b))
+	})
+	d := t.nodes.at(dir)
+	d.size, d.first, d.last = 0, all[0], all[len(all)-1]
+	for k, i := range all {
+		n := t.nodes.at(i)
+		n.next = 0
+		if k+1 < len(all) {
+			n.next = all[k+1]
+		}
+	}
+}
