@@ -11,17 +11,15 @@ import (
 // [IdentifyController], [SMARTLog] and so on. [Decode] and [Encode] carry it
 // from and to bytes; between the two, reserved areas are zeroed.
 type Structure interface {
-	// Size is the structure's size in bytes.
-	Size() int
-
+	size() int // bytes
 	walk(w *wire.Walker)
 }
 
 // Decode reads the structure from the start of b, which may be longer. A
 // shorter b is a [DecodeError] and leaves s as it was. s keeps no part of b.
 func Decode(b []byte, s Structure) error {
-	if len(b) < s.Size() {
-		return &DecodeError{structureName(s), fmt.Sprintf("%d bytes, want %d", len(b), s.Size())}
+	if len(b) < s.size() {
+		return &DecodeError{structureName(s), fmt.Sprintf("%d bytes, want %d", len(b), s.size())}
 	}
 	if err := wire.Decode(b, s.walk); err != nil {
 		return &DecodeError{structureName(s), err.Error()}
@@ -33,7 +31,7 @@ func Decode(b []byte, s Structure) error {
 // It fails for a text longer than its field and a number or a list too large
 // for its own.
 func Encode(s Structure) ([]byte, error) {
-	b := make([]byte, s.Size())
+	b := make([]byte, s.size())
 	if err := wire.Encode(b, s.walk); err != nil {
 		return nil, fmt.Errorf("nvme: encode %s: %w", structureName(s), err)
 	}
@@ -41,7 +39,7 @@ func Encode(s Structure) ([]byte, error) {
 }
 
 // nested walks s as a part of the structure that w is at.
-func nested(w *wire.Walker, off int, s Structure) { w.Nested(off, s.Size(), s, s.walk) }
+func nested(w *wire.Walker, off int, s Structure) { w.Nested(off, s.size(), s, s.walk) }
 
 // structureName returns the name of s's type without its package.
 func structureName(s any) string {
