@@ -1,0 +1,188 @@
+package loop
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"sync"
+	"syscall"
+
+	"github.com/drivebay/drivebay/loop/internal/sys"
+)
+
+// Device is a bound loop device, and the owner of a descriptor of it. For a
+// device that was not made to persist, that descriptor is what keeps it bound.
+//
+// What its methods return was read back from the kernel when the Device was
+// made; they stay valid after Close. A Device may be used by many goroutines.
+type Device struct {
+	file   *os.File
+	number uint32
+	dev    DeviceNumber
+	path   string
+
+	status    sys.Status
+	size      int64
+	blockSize int
+	diskSeq   uint64
+
+	mu     sync.Mutex // guards what follows, and adding partitions
+	nodes  nodes
+	closed bool
+}
+
+// readBack takes over what the kernel made of the configuration.
+func (d *Device) readBack(fd int) error {
+	var err error
+	if d.status, err = sys.GetStatus(fd); err != nil {
+		return err
+	}
+	if d.size, err = sys.SizeBytes(fd); err != nil {
+		return err
+	}
+	if d.blockSize, err = sys.LogicalBlockSize(fd); err != nil {
+		return err
+	}
+	if d.diskSeq, err = sys.DiskSeq(fd); err != nil && !errors.Is(err, sys.ENOTTY) && !errors.Is(err, sys.EINVAL) {
+		return err
+	}
+	d.number = d.status.Number
+	return nil
+}
+
+// Name returns the kernel's name of the device: "loop3".
+func (d *Device) Name() string { return "loop" + strconv.FormatUint(uint64(d.number), 10) }
+
+// Path returns a path of the device's node: "/dev/loop3", or, where /dev has no
+// such node, one below /proc/PID/fd, which this process and its children can
+// use until the Device is closed.
+func (d *Device) Path() string { return d.path }
+
+// Number returns the number of the device node.
+func (d *Device) Number() DeviceNumber { return d.dev }
+
+// DiskSeq returns the disk sequence number: another one for every attachment
+// since the machine started, and so an identity that the device's name is not.
+// It is zero before Linux 5.15.
+func (d *Device) DiskSeq() uint64 { return d.diskSeq }
+
+// Size returns the size of the device in bytes.
+func (d *Device) Size() int64 { return d.size }
+
+// BlockSize returns the logical block size in bytes.
+func (d *Device) BlockSize() int { return d.blockSize }
+
+// Offset returns the first byte of the backing file that the device shows.
+func (d *Device) Offset() int64 { return int64(d.status.Offset) }
+
+// Tag returns the name given by [Options], lo_file_name.
+func (d *Device) Tag() string { return d.status.Name }
+
+// ReadOnly reports whether the device refuses writes.
+func (d *Device) ReadOnly() bool { return d.status.Flags&sys.FlagReadOnly != 0 }
+
+// DirectIO reports whether the kernel reads and writes the backing file past
+// the page cache.
+func (d *Device) DirectIO() bool { return d.status.Flags&sys.FlagDirectIO != 0 }
+
+// Persistent reports whether the device outlives the descriptors of it.
+func (d *Device) Persistent() bool { return d.status.Flags&sys.FlagAutoclear == 0 }
+
+// String returns the name and the path of the device.
+func (d *Device) String() string {
+	if d.path == "/dev/"+d.Name() {
+		return d.path
+	}
+	return d.Name() + " at " + d.path
+}
+
+// File returns the Device's own file of the device, open for reading and,
+// unless the device is read-only, for writing. It still belongs to the Device,
+// which closes it.
+func (d *Device) File() *os.File { return d.file }
+
+// Open opens the device once more, with flags of [os.OpenFile]; also where /dev
+// has no node of it. The caller closes the file; until then the device stays
+// bound, whatever becomes of the Device.
+func (d *Device) Open(flag int) (*os.File, error) {
+	return d.openNode(d.Name(), d.dev, flag)
+}
+
+// openNode opens the device or a partition of it.
+func (d *Device) openNode(name string, num DeviceNumber, flag int) (*os.File, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return nil, fmt.Errorf("loop: open %s: %w", name, fs.ErrClosed)
+	}
+	fd, path, err := d.nodes.open(name, sys.BlockDevice, num, flag)
+	if err != nil {
+		return nil, fmt.Errorf("loop: open %s: %w", name, err)
+	}
+	return os.NewFile(uintptr(fd), path), nil
+}
+
+// Close closes the Device's file and the nodes that were made for it. Calling
+// it again does nothing.
+//
+// With that the kernel unbinds a device that was not made to persist, before
+// Close returns, unless somebody else has it or a partition of it open or
+// mounted: then when the last of them is done. [Device.Detach] tells the
+// difference.
+func (d *Device) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return nil
+	}
+	if err := d.discard(); err != nil {
+		return fmt.Errorf("loop: close %s: %w", d.Name(), err)
+	}
+	return nil
+}
+
+// discard closes what a Device owns, also a half-made one.
+func (d *Device) discard() error {
+	d.closed = true
+	d.nodes.close()
+	if d.file == nil {
+		return nil
+	}
+	// A child that another goroutine has just forked holds copies of all
+	// descriptors until it calls exec, and would keep the device bound beyond
+	// this close. The lock waits until no child is in that state.
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	return d.file.Close()
+}
+
+// Detach unbinds the device, one made to persist as well, and closes the
+// Device. While others have the device or a partition of it open or mounted,
+// the kernel puts that off until the last of them is done; the error then
+// matches [ErrBusy]. After Close it fails with [fs.ErrClosed]; use [Open].
+func (d *Device) Detach() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return fmt.Errorf("loop: detach %s: %w", d.Name(), fs.ErrClosed)
+	}
+	err := control(d.file, sys.Clear)
+	if errors.Is(err, sys.ENXIO) {
+		err = nil // unbound by somebody else
+	}
+	if err = errors.Join(err, d.discard()); err != nil {
+		return fmt.Errorf("loop: detach %s: %w", d.Name(), err)
+	}
+	if d.stillBound() {
+		return fmt.Errorf("loop: detach %s: %w elsewhere; the kernel detaches it after that", d.Name(), ErrBusy)
+	}
+	return nil
+}
+
+// stillBound reports whether this attachment still exists.
+func (d *Device) stillBound() bool {
+	info, err := readInfo(d.Name())
+	return err == nil && info.DiskSeq == d.diskSeq
+}

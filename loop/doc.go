@@ -1,0 +1,2 @@
+// Package loop attaches files to Linux loop devices.
+package loop
