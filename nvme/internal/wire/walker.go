@@ -228,3 +228,8 @@ func (w *Walker) UTF8(off, size int, p *string) {
 		copy(b, *p)
 	}
 }
+
+// Area visits an area whose content has a form of its own, such as a list that
+// ends at a zero, and returns its bytes: to be read when Decoding, written when
+// Encoding. It is nil when the walk lists the layout.
+func (w *Walker) Area(off, size int, ptr any) []byte { return w.at(off, size, ptr) }
