@@ -17,13 +17,18 @@ func (n Node) Stream(data func(r io.Reader, at Range) error) error {
 		return err
 	}
 	defer c.Close()
-	if err := n.stream(c, data); err != nil {
-		if errors.Is(err, io.ErrUnexpectedEOF) {
-			err = fmt.Errorf("%w: it is shorter than its %d bytes", ErrChanged, n.Size())
-		}
-		return &PathError{Op: "read", Path: n.Path(), Err: err}
+	return n.readError(n.stream(c, data))
+}
+
+// readError names the file in an error of reading its content.
+func (n Node) readError(err error) error {
+	if err == nil {
+		return nil
 	}
-	return nil
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = fmt.Errorf("%w: it is shorter than its %d bytes", ErrChanged, n.Size())
+	}
+	return &PathError{Op: "read", Path: n.Path(), Err: err}
 }
 
 func (n Node) stream(c Content, data func(r io.Reader, at Range) error) error {
@@ -37,19 +42,39 @@ func (n Node) stream(c Content, data func(r io.Reader, at Range) error) error {
 		}
 		pos = at.End()
 	}
+	return n.atEnd(c, pos)
+}
+
+// atEnd checks that a content, read up to pos, behind which there is a hole or
+// nothing at all, ends where the tree says, and is still what it was.
+func (n Node) atEnd(c Content, pos int64) error {
 	if u, ok := c.(unchanger); ok {
 		return u.unchanged()
 	}
-	// What comes behind the last range is a hole, or nothing at all.
-	if err := skip(c, n.Size()-pos); err != nil {
+	size := n.Size()
+	if s, ok := c.(io.Seeker); ok && pos < size {
+		// One can seek behind the end of a file that is too short.
+		end, err := s.Seek(0, io.SeekEnd)
+		if err == nil && end < size {
+			err = io.ErrUnexpectedEOF
+		} else if err == nil && end > size {
+			err = n.longer()
+		}
 		return err
 	}
-	if k, err := c.Read(make([]byte, 1)); k > 0 {
-		return fmt.Errorf("%w: it is longer than its %d bytes", ErrChanged, n.Size())
-	} else if err != nil && err != io.EOF {
+	if err := skip(c, size-pos); err != nil {
+		return err
+	}
+	if k, err := io.ReadFull(c, make([]byte, 1)); k > 0 {
+		return n.longer()
+	} else if err != io.EOF {
 		return err
 	}
 	return nil
+}
+
+func (n Node) longer() error {
+	return fmt.Errorf("%w: it is longer than its %d bytes", ErrChanged, n.Size())
 }
 
 // unchanger is a content that can tell whether it is what it was when the tree

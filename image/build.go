@@ -1,0 +1,125 @@
+package image
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/drivebay/drivebay/image/volume"
+)
+
+// Options are what a build may be told. The zero value will do.
+type Options struct {
+	// Progress, where it is not nil, is called from time to time while the image
+	// is written, from another goroutine than the caller's, never twice at once.
+	Progress func(Progress)
+	// Sync makes the build wait until the image is on stable storage, so that
+	// a power cut after it cannot take the image away.
+	Sync bool
+}
+
+// Progress is how far a build has come.
+type Progress struct {
+	// Region is what is being written: "partition 1 (esp)".
+	Region string
+	// Done and Total count the bytes of data, without what stays a hole. Total
+	// is an estimate until Done reaches it.
+	Done, Total int64
+}
+
+// Build plans the layout and writes the image to the file name: see
+// [Plan.Build].
+func Build(ctx context.Context, name string, l Layout, o Options) (*Plan, error) {
+	p, err := l.Plan()
+	if err != nil {
+		return nil, err
+	}
+	return p, p.Build(ctx, name, o)
+}
+
+// Build writes the image to the regular file name, sparsely. The file appears
+// under its name when it is complete, in place of what was there; until then,
+// and after an error, nothing of it is to be seen. On Linux that holds for a
+// process that is killed, too.
+func (p *Plan) Build(ctx context.Context, name string, o Options) error {
+	f, err := createPending(name)
+	if err != nil {
+		return fmt.Errorf("build %s: %w", name, err)
+	}
+	defer f.discard()
+	if err := f.Truncate(p.Size); err != nil {
+		return fmt.Errorf("build %s: %w", name, err)
+	}
+	if err := p.WriteAt(ctx, f, o); err != nil {
+		return fmt.Errorf("build %s: %w", name, err)
+	}
+	if err := f.publish(o.Sync); err != nil {
+		return fmt.Errorf("build %s: %w", name, err)
+	}
+	return nil
+}
+
+// WriteAt writes the image to sink, which has to read as zeros at first: a new
+// file that has been truncated to the plan's Size, a memfd. What is zero is not
+// written. Offsets only rise.
+func (p *Plan) WriteAt(ctx context.Context, sink volume.Sink, o Options) error {
+	m := &meter{sink: sink, report: o.Progress}
+	for _, part := range p.Partitions {
+		m.now.Total += part.Volume.Used
+	}
+	w := volume.NewWriter(m, p.Size)
+	defer w.Close()
+	for _, r := range p.regions {
+		if r.write == nil {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		m.enter(r)
+		if err := r.write(ctx, w.Section(r.offset, r.size)); err != nil {
+			return fmt.Errorf("%s: %w", r.name, err)
+		}
+	}
+	return w.Flush()
+}
+
+// WriteTo writes the image to w as a stream of Size bytes, with its zeros. It
+// returns how many bytes were written. A plan that may be cancelled is written
+// by [Plan.WriteAt].
+func (p *Plan) WriteTo(w io.Writer) (int64, error) {
+	s := &stream{w: w}
+	err := p.WriteAt(context.Background(), s, Options{})
+	if err == nil {
+		err = s.skipTo(p.Size)
+	}
+	return s.off, err
+}
+
+// stream is the sink of a writer that cannot seek.
+type stream struct {
+	w   io.Writer
+	off int64
+}
+
+func (s *stream) WriteAt(p []byte, off int64) (int, error) {
+	if err := s.skipTo(off); err != nil {
+		return 0, err
+	}
+	n, err := s.w.Write(p)
+	s.off += int64(n)
+	return n, err
+}
+
+var zeros [64 << 10]byte
+
+func (s *stream) skipTo(off int64) error {
+	for s.off < off {
+		n, err := s.w.Write(zeros[:min(off-s.off, int64(len(zeros)))])
+		s.off += int64(n)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

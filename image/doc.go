@@ -1,0 +1,2 @@
+// Package image builds partitioned disk images.
+package image

@@ -1,0 +1,64 @@
+package image
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// createUnnamed creates a file without a name in a directory: one that the
+// kernel removes, whatever ends this process (open(2), O_TMPFILE).
+func createUnnamed(dir string) (*os.File, error) {
+	f, err := os.OpenFile(dir, unix.O_TMPFILE|os.O_RDWR, 0o666)
+	// EISDIR is what a kernel says that does not know the flag.
+	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EISDIR) {
+		err = fmt.Errorf("%w: %w", errors.ErrUnsupported, err)
+	}
+	return f, err
+}
+
+// linkUnnamed gives an unnamed file a name and returns it: name itself, or where
+// that is taken, another one beside it that is to be renamed. There is no call
+// that replaces a name by an unnamed file.
+func linkUnnamed(f *os.File, name string) (string, error) {
+	self := "/proc/self/fd/" + strconv.Itoa(int(f.Fd()))
+	at := name
+	for try := range 100 {
+		err := unix.Linkat(unix.AT_FDCWD, self, unix.AT_FDCWD, at, unix.AT_SYMLINK_FOLLOW)
+		if err == nil {
+			return at, nil
+		}
+		if !errors.Is(err, unix.EEXIST) {
+			return "", &fs.PathError{Op: "linkat", Path: at, Err: err}
+		}
+		at = filepath.Join(filepath.Dir(name), fmt.Sprintf(".%s.%d.%d.tmp", filepath.Base(name), os.Getpid(), try))
+	}
+	return "", &fs.PathError{Op: "linkat", Path: at, Err: unix.EEXIST}
+}
+
+// umask returns the process's file mode creation mask without changing it.
+func umask() os.FileMode {
+	b, _ := os.ReadFile("/proc/self/status")
+	_, rest, _ := strings.Cut(string(b), "\nUmask:")
+	mask, err := strconv.ParseUint(strings.TrimSpace(strings.SplitN(rest, "\n", 2)[0]), 8, 32)
+	if err != nil {
+		return 0o077 // as restrictive as CreateTemp
+	}
+	return os.FileMode(mask)
+}
+
+// syncDir makes the names in a directory durable.
+func syncDir(name string) error {
+	d, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}

@@ -1,0 +1,19 @@
+//go:build !linux
+
+package image
+
+import (
+	"errors"
+	"os"
+)
+
+func createUnnamed(string) (*os.File, error) { return nil, errors.ErrUnsupported }
+
+func linkUnnamed(*os.File, string) (string, error) { return "", errors.ErrUnsupported }
+
+// umask is not to be had without changing it: a file that only its owner can
+// use is the safe side.
+func umask() os.FileMode { return 0o077 }
+
+// syncDir does nothing where a directory cannot be synced by opening it.
+func syncDir(string) error { return nil }

@@ -1,0 +1,124 @@
+package image
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+)
+
+// listing is what a disk looks like in print, whether it is planned or has been
+// read.
+type listing struct {
+	Table      string `json:"table"`
+	SectorSize int    `json:"sectorSize"`
+	Size       int64  `json:"size"`
+	ID         string `json:"id,omitempty"`
+	Partitions []row  `json:"partitions"`
+}
+
+// row is a partition in print.
+type row struct {
+	Number     int        `json:"number"`
+	Name       string     `json:"name,omitempty"`
+	Type       Type       `json:"type,omitempty"`
+	ID         string     `json:"id,omitempty"`
+	Start      int64      `json:"start"`
+	Size       int64      `json:"size"`
+	Attributes Attributes `json:"attributes,omitempty"`
+	Format     string     `json:"format,omitempty"`
+	Label      string     `json:"label,omitempty"`
+	UUID       string     `json:"uuid,omitempty"`
+	Used       int64      `json:"used,omitempty"`
+	Files      int64      `json:"files,omitempty"`
+	Dropped    []string   `json:"dropped,omitempty"`
+}
+
+// String returns the listing as a table.
+func (l listing) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s disk of %s, sectors of %d bytes", l.Table, formatSize(l.Size), l.SectorSize)
+	if l.ID != "" {
+		fmt.Fprintf(&b, ", ID %s", l.ID)
+	}
+	b.WriteByte('\n')
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "#\tname\ttype\tstart\tsize\tformat\tlabel\tfiles\tused\tattributes")
+	for _, r := range l.Partitions {
+		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Number, dash(r.Name), dash(string(r.Type)),
+			r.Start, formatSize(r.Size), dash(r.Format), dash(r.Label), dash(count(r.Files)), dash(used(r.Used)), dash(r.Attributes.String()))
+	}
+	_ = w.Flush() // to memory
+	for _, r := range l.Partitions {
+		for _, d := range r.Dropped {
+			fmt.Fprintf(&b, "partition %d leaves out %s\n", r.Number, d)
+		}
+	}
+	return b.String()
+}
+
+// String returns the plan as a table: a line for the disk, one for each
+// partition.
+func (p *Plan) String() string { return p.listing().String() }
+
+// MarshalJSON returns the plan as an object with the keys table, sectorSize, size,
+// id and partitions, and each of these with number, name, type, id, start, size,
+// attributes, format, label, uuid, used, files and dropped. Sizes are in bytes.
+func (p *Plan) MarshalJSON() ([]byte, error) { return json.Marshal(p.listing()) }
+
+func (p *Plan) listing() listing {
+	l := listing{Table: p.Table.String(), SectorSize: p.SectorSize, Size: p.Size, Partitions: []row{}}
+	switch p.Table {
+	case GPT:
+		l.ID = p.ID.String()
+	case MBR:
+		l.ID = signature(p.ID)
+	}
+	for _, part := range p.Partitions {
+		r := row{
+			Number: part.Number, Name: part.Name, Type: part.Type, Start: part.Start, Size: part.Size,
+			Attributes: part.Attributes, Format: part.Volume.Format, Label: part.Volume.Label, UUID: part.Volume.UUID,
+			Used: part.Volume.Used, Files: part.Volume.Files, Dropped: part.Volume.Dropped,
+		}
+		if p.Table == GPT {
+			r.ID = part.ID.String()
+		}
+		l.Partitions = append(l.Partitions, r)
+	}
+	return l
+}
+
+// formatSize returns a size in the largest binary unit of which it is a whole
+// number, or with one decimal where there is none.
+func formatSize(n int64) string {
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
+	u, f := 0, float64(n)
+	for u+1 < len(units) && f >= 1024 {
+		u, f = u+1, f/1024
+	}
+	if f == float64(int64(f)) {
+		return fmt.Sprintf("%d %s", int64(f), units[u])
+	}
+	return fmt.Sprintf("%.1f %s", f, units[u])
+}
+
+func used(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return formatSize(n)
+}
+
+func count(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprint(n)
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
