@@ -282,20 +282,25 @@ func (*Granularities) size() int { return 4096 }
 
 func (g *Granularities) walk(w *wire.Walker) {
 	wire.U32(w, 0, &g.Attributes)
-	// 0's based, so that there is always one.
-	last := uint8(max(len(g.Entries), 1) - 1)
-	if len(g.Entries) > 16 {
-		w.Failf("%d entries, want at most 16", len(g.Entries))
-		return
-	}
-	wire.U8(w, 4, &last)
+	last := w.Area(4, 1, &g.Entries) // 0's based, so that there is always one
 	w.Reserved(5, 27)
-	if w.Decoding() {
-		if last > 15 {
-			w.Failf("%d entries, want at most 16", int(last)+1)
+	w.Area(32, 16*16, &g.Entries)
+	w.Reserved(288, 3808)
+	switch {
+	case w.Decoding():
+		if last[0] > 15 {
+			w.Failf("%d entries, want at most 16", int(last[0])+1)
 			return
 		}
-		g.Entries = make([]Granularity, int(last)+1)
+		g.Entries = make([]Granularity, int(last[0])+1)
+	case w.Encoding():
+		if len(g.Entries) > 16 {
+			w.Failf("%d entries, want at most 16", len(g.Entries))
+			return
+		}
+		last[0] = byte(max(len(g.Entries), 1) - 1)
+	default:
+		return
 	}
 	for i := range g.Entries {
 		nested(w, 32+16*i, &g.Entries[i])
