@@ -1,7 +1,6 @@
 package loop
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -71,7 +70,11 @@ func Find(f *os.File) ([]Info, error) {
 		if err != nil {
 			return err
 		}
-		found, err = findInode(fd, st)
+		numbers, err := loopNumbers()
+		if err != nil {
+			return err
+		}
+		found, err = findInode(numbers, fd, st)
 		return err
 	})
 	if err != nil {
@@ -160,12 +163,4 @@ func splitDeleted(path string) (string, bool) {
 		return path, false
 	}
 	return bare, true
-}
-
-func sortByName(infos []Info) {
-	slices.SortFunc(infos, func(a, b Info) int {
-		x, _ := loopNumber(a.Name)
-		y, _ := loopNumber(b.Name)
-		return cmp.Compare(x, y)
-	})
 }

@@ -4,6 +4,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"github.com/drivebay/drivebay/loop/internal/sys"
 )
 
 const sysBlock = "/sys/block/"
@@ -11,11 +13,18 @@ const sysBlock = "/sys/block/"
 // sysfsString reads an attribute without the newline that ends it. Only that
 // one: the name of a backing file may hold newlines itself.
 func sysfsString(path string) (string, error) {
-	b, err := os.ReadFile(path)
+	fd, err := sys.Open(path, sys.ReadOnly)
 	if err != nil {
 		return "", err
 	}
-	return strings.TrimSuffix(string(b), "\n"), nil
+	defer sys.Close(fd)
+	// One read gives a whole attribute, which is at most a page.
+	var page [4096]byte
+	n, err := sys.Read(fd, page[:])
+	if err != nil {
+		return "", &os.PathError{Op: "read", Path: path, Err: err}
+	}
+	return strings.TrimSuffix(string(page[:n]), "\n"), nil
 }
 
 // sysfsInt reads an attribute that is a number.

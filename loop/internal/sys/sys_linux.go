@@ -48,6 +48,19 @@ func OpenAt(dir int, path string, flags int) (int, error) {
 	}
 }
 
+// Read is read(2).
+func Read(fd int, b []byte) (int, error) {
+	for {
+		n, err := unix.Read(fd, b)
+		if err == nil {
+			return n, nil
+		}
+		if err != unix.EINTR {
+			return 0, os.NewSyscallError("read", err)
+		}
+	}
+}
+
 // Close is close(2). On Linux the descriptor is gone whatever it returns.
 func Close(fd int) { _ = unix.Close(fd) }
 

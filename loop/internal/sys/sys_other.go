@@ -31,6 +31,7 @@ const (
 
 func Open(string, int) (int, error)                { return -1, errors.ErrUnsupported }
 func OpenAt(int, string, int) (int, error)         { return -1, errors.ErrUnsupported }
+func Read(int, []byte) (int, error)                { return 0, errors.ErrUnsupported }
 func Close(int)                                    {}
 func Fstat(int) (Stat, error)                      { return Stat{}, errors.ErrUnsupported }
 func StatAt(int, string) (Stat, error)             { return Stat{}, errors.ErrUnsupported }
