@@ -23,6 +23,9 @@ func (n Node) ID() int { return int(n.i) }
 // Name returns the node's name, "" for the root.
 func (n Node) Name() string { return string(n.t.name(n.i)) }
 
+// AppendName appends the node's name to b and returns the result.
+func (n Node) AppendName(b []byte) []byte { return append(b, n.t.name(n.i)...) }
+
 // Path returns the path from the root as [Tree.Lookup] takes it, "." for the
 // root.
 func (n Node) Path() string {

@@ -92,6 +92,9 @@ func (t *Tree) Len() int { return t.nodes.len() }
 // Root returns the root directory.
 func (t *Tree) Root() Node { return Node{t, 0} }
 
+// Node returns the node with a number that [Node.ID] has given.
+func (t *Tree) Node(id int) Node { return Node{t, uint32(id)} }
+
 // Lookup returns the node at a slash-separated path, relative to the root and
 // clean as [fs.ValidPath] wants it. Symbolic links are not followed.
 func (t *Tree) Lookup(path string) (Node, bool) {
