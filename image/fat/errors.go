@@ -1,0 +1,57 @@
+package fat
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/drivebay/drivebay/image/filetree"
+)
+
+// Errors that callers may want to tell apart, with errors.Is. Those about a
+// file arrive in a [*filetree.PathError] that names it; a plan that finds
+// several joins them, up to [maxProblems] and the number of the rest.
+//
+// Content that is larger than its volume is a [*volume.SizeError].
+var (
+	// ErrName reports a name that a FAT directory cannot hold.
+	ErrName = errors.New("name cannot be held by FAT")
+	// ErrCollision reports two names in a directory that are the same where
+	// upper and lower case are not told apart.
+	ErrCollision = errors.New("names are the same but for case")
+	// ErrUnsupported reports a file of a kind that FAT has not: anything but
+	// directories and regular files of one name.
+	ErrUnsupported = errors.New("FAT has no such files")
+	// ErrTooLarge reports a file, a directory or a volume beyond the limits of
+	// the format.
+	ErrTooLarge = errors.New("too large for FAT")
+	// ErrOption reports a field of [FileSystem] or of the geometry that is out
+	// of its range.
+	ErrOption = errors.New("bad option")
+)
+
+// maxProblems is how many errors about files are told one by one.
+const maxProblems = 10
+
+// problems collects what is wrong with a tree.
+type problems struct {
+	list []error
+	more int
+}
+
+func (p *problems) add(n filetree.Node, err error) {
+	if len(p.list) == maxProblems {
+		p.more++
+		return
+	}
+	p.list = append(p.list, &filetree.PathError{Op: "fat", Path: n.Path(), Err: err})
+}
+
+func (p *problems) err() error {
+	if p.more > 0 {
+		p.list = append(p.list, fmt.Errorf("and %d more files that FAT cannot hold", p.more))
+	}
+	if len(p.list) == 1 {
+		return p.list[0]
+	}
+	return errors.Join(p.list...)
+}
