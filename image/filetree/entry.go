@@ -43,7 +43,8 @@ type Entry struct {
 	// Data lists the ranges that hold data, in order and apart; the rest of the
 	// file reads as zero. nil means that all of it is data.
 	Data []Range
-	// Open opens the content of a regular file. nil is a file of zeros.
+	// Open opens the content of a regular file. nil is a file of zeros, which is
+	// one hole.
 	Open Opener
 }
 

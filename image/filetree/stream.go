@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 )
 
 // Stream reads the content of a regular file once: it calls data for each range
@@ -105,7 +106,7 @@ type inline struct{}
 func (inline) open(n Node) (Content, error) {
 	open := n.t.contents[n.t.nodes.at(n.i).last]
 	if open == nil {
-		return zeroContent{io.LimitReader(zeroReader{}, n.Size())}, nil
+		return &zeroContent{left: n.Size(), size: n.Size()}, nil
 	}
 	c, err := open()
 	if err != nil {
@@ -114,14 +115,32 @@ func (inline) open(n Node) (Content, error) {
 	return c, nil
 }
 
-// zeroContent is the content of a file that has a size and nothing else.
-type zeroContent struct{ io.Reader }
+// zeroContent is the content of a file that has a size and nothing else: what
+// is left of it to be read.
+type zeroContent struct{ left, size int64 }
 
-func (zeroContent) Close() error { return nil }
-
-type zeroReader struct{}
-
-func (zeroReader) Read(p []byte) (int, error) {
-	clear(p)
-	return len(p), nil
+func (z *zeroContent) Read(p []byte) (int, error) {
+	if z.left <= 0 && len(p) > 0 {
+		return 0, io.EOF
+	}
+	n := int(min(z.left, int64(len(p))))
+	clear(p[:n])
+	z.left -= int64(n)
+	return n, nil
 }
+
+func (z *zeroContent) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekCurrent:
+		offset += z.size - z.left
+	case io.SeekEnd:
+		offset += z.size
+	}
+	if offset < 0 {
+		return 0, fs.ErrInvalid
+	}
+	z.left = z.size - offset
+	return offset, nil
+}
+
+func (*zeroContent) Close() error { return nil }
