@@ -1,0 +1,130 @@
+package image
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// Disk is a disk image, or a disk, as it was found: see [Open].
+type Disk struct {
+	// Table, SectorSize and Size are the disk's. A disk without a table has the
+	// sector size 512, and one partition, with the number 0: all of it.
+	Table      Table
+	SectorSize int
+	Size       int64
+	// ID is the GUID of a GPT disk or the signature of an MBR disk, as blkid
+	// prints it.
+	ID string
+	// Recovered tells that the table is the backup one, the first being damaged.
+	Recovered bool
+	// Partitions are the partitions in the order of their numbers.
+	Partitions []DiskPartition
+
+	file *os.File
+}
+
+// DiskPartition is a partition as it was found.
+type DiskPartition struct {
+	// Number is the partition's number, from 1.
+	Number int
+	// Name, Type, ID and Attributes are what the table says of it. An MBR has no
+	// names and IDs.
+	Name       string
+	Type       Type
+	ID         string
+	Attributes Attributes
+	// Start and Size are its place in bytes.
+	Start, Size int64
+	// Format is what it holds, by the name that blkid has for it, "" where
+	// nothing was recognised. Label and UUID are as blkid prints them.
+	Format, Label, UUID string
+}
+
+// Open reads the partition table of the image file or block device name, and
+// looks what the partitions hold. It changes nothing. A disk without a table that
+// holds no volume that is known is an [ErrNoTable]. The disk has to be closed.
+//
+// Open reads disks that others have made, too, and may be given anything: what
+// makes no sense is an error.
+func Open(name string) (*Disk, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	d := &Disk{file: f}
+	if err := d.read(); err != nil {
+		_ = f.Close()
+		return nil, fmt.Errorf("open %s: %w", name, err)
+	}
+	return d, nil
+}
+
+func (d *Disk) read() (err error) {
+	if d.Size, err = d.file.Seek(0, io.SeekEnd); err != nil { // of a device, Stat tells none
+		return err
+	}
+	if err := d.readTable(); errors.Is(err, ErrNoTable) {
+		whole := DiskPartition{Size: d.Size}
+		d.Table, d.SectorSize = NoTable, 512
+		d.Partitions = []DiskPartition{whole}
+	} else if err != nil {
+		return err
+	}
+	for i := range d.Partitions {
+		part := &d.Partitions[i]
+		if part.Start < 0 || part.Size < 0 || part.Size > d.Size-part.Start {
+			return fmt.Errorf("partition %d of %d bytes at %d reaches past the disk's end at %d", part.Number, part.Size, part.Start, d.Size)
+		}
+		part.Format, part.Label, part.UUID = probe(d.section(part))
+	}
+	if d.Table == NoTable && d.Partitions[0].Format == "" {
+		return ErrNoTable
+	}
+	return nil
+}
+
+// Close closes the disk, and with it what was opened by its methods.
+func (d *Disk) Close() error { return d.file.Close() }
+
+// Section returns the bytes of a partition.
+func (d *Disk) Section(number int) (*io.SectionReader, error) {
+	part, err := d.partition(number)
+	if err != nil {
+		return nil, err
+	}
+	return d.section(part), nil
+}
+
+func (d *Disk) section(part *DiskPartition) *io.SectionReader {
+	return io.NewSectionReader(d.file, part.Start, part.Size)
+}
+
+func (d *Disk) partition(number int) (*DiskPartition, error) {
+	for i := range d.Partitions {
+		if d.Partitions[i].Number == number {
+			return &d.Partitions[i], nil
+		}
+	}
+	return nil, fmt.Errorf("partition %d: %w: there are %d partitions", number, os.ErrNotExist, len(d.Partitions))
+}
+
+// String returns the disk as a table: a line for it, one for each partition.
+func (d *Disk) String() string { return d.listing().String() }
+
+// MarshalJSON returns the disk with the keys that [Plan.MarshalJSON] has, as far
+// as they can be known.
+func (d *Disk) MarshalJSON() ([]byte, error) { return json.Marshal(d.listing()) }
+
+func (d *Disk) listing() listing {
+	l := listing{Table: d.Table.String(), SectorSize: d.SectorSize, Size: d.Size, ID: d.ID, Partitions: []row{}}
+	for _, part := range d.Partitions {
+		l.Partitions = append(l.Partitions, row{
+			Number: part.Number, Name: part.Name, Type: part.Type, ID: part.ID, Start: part.Start, Size: part.Size,
+			Attributes: part.Attributes, Format: part.Format, Label: part.Label, UUID: part.UUID,
+		})
+	}
+	return l
+}

@@ -1,0 +1,137 @@
+package image
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/diskfs/go-diskfs/backend"
+	"github.com/diskfs/go-diskfs/partition/gpt"
+	"github.com/diskfs/go-diskfs/partition/mbr"
+	"github.com/google/uuid"
+)
+
+const gptSignature = "EFI PART"
+
+// readTable reads the partition table: a GPT in sectors of 512 or 4096 bytes, or
+// an MBR. The GPT's backup will do.
+func (d *Disk) readTable() error {
+	for _, sector := range []int{512, 4096} {
+		if ok, err := d.hasGPT(sector); err != nil {
+			return err
+		} else if ok {
+			return d.readGPT(sector)
+		}
+	}
+	return d.readMBR()
+}
+
+// hasGPT reports whether there is a GPT header in its first or its last place.
+// One whose table is larger than anybody's is refused: go-diskfs 1.9.4 would take
+// the memory for it.
+func (d *Disk) hasGPT(sector int) (bool, error) {
+	found := false
+	for _, at := range []int64{int64(sector), d.Size - int64(sector)} {
+		b := make([]byte, 92)
+		if at < int64(sector) {
+			continue
+		}
+		if _, err := d.file.ReadAt(b, at); err != nil && !errors.Is(err, io.EOF) {
+			return false, err
+		}
+		if string(b[:len(gptSignature)]) != gptSignature {
+			continue
+		}
+		count, size := binary.LittleEndian.Uint32(b[80:]), binary.LittleEndian.Uint32(b[84:])
+		if size != gpt.PartitionEntrySize || count > 1024 {
+			return false, fmt.Errorf("GPT header at %d has %d entries of %d bytes: want at most 1024 of %d", at, count, size, gpt.PartitionEntrySize)
+		}
+		if lba := binary.LittleEndian.Uint64(b[72:]); lba > uint64(d.Size)/uint64(sector) {
+			return false, fmt.Errorf("GPT header at %d has its entries at LBA %d, past the disk's end", at, lba)
+		}
+		found = true
+	}
+	return found, nil
+}
+
+func (d *Disk) readGPT(sector int) error {
+	t, err := gpt.Read(storage{io.NewSectionReader(d.file, 0, d.Size)}, sector, sector)
+	if err != nil {
+		return err
+	}
+	d.Table, d.SectorSize, d.ID, d.Recovered = GPT, sector, strings.ToLower(t.GUID), t.RecoveredFromBackup
+	for _, p := range t.Partitions {
+		if p == nil {
+			continue
+		}
+		id, err := uuid.Parse(string(p.Type))
+		if err != nil {
+			return err
+		}
+		if p.Start > p.End || p.End >= uint64(d.Size)/uint64(sector) {
+			return fmt.Errorf("partition %d is from LBA %d to %d, the disk has %d", p.Index, p.Start, p.End, d.Size/int64(sector))
+		}
+		d.Partitions = append(d.Partitions, DiskPartition{
+			Number: p.Index, Name: p.Name, Type: TypeOf(id), ID: strings.ToLower(p.GUID), Attributes: Attributes(p.Attributes),
+			Start: int64(p.Start) * int64(sector), Size: int64(p.End-p.Start+1) * int64(sector),
+		})
+	}
+	return nil
+}
+
+// readMBR reads the four primary partitions. The first sector of a FAT looks like
+// an MBR as well, but for entries that make sense.
+func (d *Disk) readMBR() error {
+	s := storage{io.NewSectionReader(d.file, 0, d.Size)}
+	t, err := mbr.Read(s, 512, 512)
+	if err != nil || d.Size < 512 {
+		return ErrNoTable
+	}
+	if format, _, _ := probe(io.NewSectionReader(d.file, 0, d.Size)); format != "" {
+		return ErrNoTable
+	}
+	sig := make([]byte, 4)
+	if _, err := d.file.ReadAt(sig, signatureAt); err != nil {
+		return err
+	}
+	d.Table, d.SectorSize = MBR, 512
+	d.ID = fmt.Sprintf("%08x", binary.LittleEndian.Uint32(sig))
+	for i, p := range t.Partitions {
+		if p.Type == mbr.Empty || p.Size == 0 {
+			continue
+		}
+		part := DiskPartition{
+			Number: i + 1, Type: Type(fmt.Sprintf("%#02x", byte(p.Type))),
+			Start: int64(p.Start) * 512, Size: int64(p.Size) * 512,
+		}
+		if p.Bootable {
+			part.Attributes = LegacyBoot
+		}
+		d.Partitions = append(d.Partitions, part)
+	}
+	return nil
+}
+
+// storage is a part of a disk, as go-diskfs wants to see it: to be read only.
+type storage struct{ *io.SectionReader }
+
+var _ backend.Storage = storage{}
+
+// Stat is not asked for.
+func (storage) Stat() (fs.FileInfo, error) { return nil, errors.ErrUnsupported }
+
+// Close does nothing: the disk closes its file.
+func (storage) Close() error { return nil }
+
+// Sys has no file to give: ioctls would be for the whole disk.
+func (storage) Sys() (*os.File, error) { return nil, backend.ErrNotSuitable }
+
+// Writable refuses to write.
+func (storage) Writable() (backend.WritableFile, error) { return nil, backend.ErrIncorrectOpenMode }
+
+// Path has no path to give.
+func (storage) Path() string { return "" }
