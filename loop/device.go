@@ -1,13 +1,13 @@
 package loop
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"strconv"
 	"sync"
-	"syscall"
 
 	"github.com/drivebay/drivebay/loop/internal/sys"
 )
@@ -128,9 +128,10 @@ func (d *Device) openNode(name string, num DeviceNumber, flag int) (*os.File, er
 // it again does nothing.
 //
 // With that the kernel unbinds a device that was not made to persist, before
-// Close returns, unless somebody else has it or a partition of it open or
-// mounted: then when the last of them is done. [Device.Detach] tells the
-// difference.
+// Close returns; unless somebody else has it or a partition of it open or
+// mounted: then when the last of them is done. A child process that another
+// goroutine is just starting counts as such until it has executed its program,
+// for it has copies of all descriptors. [Device.Detach] waits for those.
 func (d *Device) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -150,33 +151,40 @@ func (d *Device) discard() error {
 	if d.file == nil {
 		return nil
 	}
-	// A child that another goroutine has just forked holds copies of all
-	// descriptors until it calls exec, and would keep the device bound beyond
-	// this close. The lock waits until no child is in that state.
-	syscall.ForkLock.RLock()
-	defer syscall.ForkLock.RUnlock()
 	return d.file.Close()
 }
 
 // Detach unbinds the device, one made to persist as well, and closes the
-// Device. While others have the device or a partition of it open or mounted,
-// the kernel puts that off until the last of them is done; the error then
-// matches [ErrBusy]. After Close it fails with [fs.ErrClosed]; use [Open].
+// Device. When it returns without error, the device is unbound.
+//
+// While others have the device or a partition of it open or mounted, the kernel
+// puts that off until the last of them is done; the error then matches
+// [ErrBusy]. After Close it fails with [fs.ErrClosed]; [Open] the device again.
 func (d *Device) Detach() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
 		return fmt.Errorf("loop: detach %s: %w", d.Name(), fs.ErrClosed)
 	}
-	err := control(d.file, sys.Clear)
-	if errors.Is(err, sys.ENXIO) {
-		err = nil // unbound by somebody else
-	}
+	var others bool
+	err := control(d.file, func(fd int) error {
+		if err := sys.Clear(fd); err != nil && !errors.Is(err, sys.ENXIO) {
+			return err // ENXIO: unbound by somebody else
+		}
+		// Where this is the only open file of the device, it is unbound from
+		// here on, if only for those who ask; else it has got AUTOCLEAR.
+		_, err := sys.GetStatus(fd)
+		others = err == nil
+		return nil
+	})
 	if err = errors.Join(err, d.discard()); err != nil {
 		return fmt.Errorf("loop: detach %s: %w", d.Name(), err)
 	}
-	if d.stillBound() {
-		return fmt.Errorf("loop: detach %s: %w elsewhere; the kernel detaches it after that", d.Name(), ErrBusy)
+	for attempt := 0; d.stillBound(); attempt++ {
+		if others || attempt == maxAttempts {
+			return fmt.Errorf("loop: detach %s: %w elsewhere; the kernel detaches it after that", d.Name(), ErrBusy)
+		}
+		_ = backOff(context.Background(), attempt)
 	}
 	return nil
 }

@@ -1,29 +1,56 @@
 package loop_test
 
 import (
+	"encoding/json"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/drivebay/drivebay/fixture"
+	"github.com/drivebay/drivebay/loop"
 )
 
-func itoa(n int) string { return strconv.Itoa(n) }
+const mib = 1 << 20
 
-// memfd returns a sparse file in memory with the test's name.
+// memfd returns a sparse file in memory.
 func memfd(tb testing.TB, size int64) *os.File {
 	tb.Helper()
-	fd, err := unix.MemfdCreate(tb.Name(), unix.MFD_CLOEXEC)
+	return sized(tb, newMemfd(tb, mark()+tb.Name()), size)
+}
+
+func newMemfd(tb testing.TB, name string) *os.File {
+	tb.Helper()
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return sized(tb, os.NewFile(uintptr(fd), tb.Name()), size)
+	return os.NewFile(uintptr(fd), name)
 }
 
 // diskFile returns a sparse file on a disk, without a name.
 func diskFile(tb testing.TB, size int64) *os.File {
 	tb.Helper()
-	f, err := os.OpenFile("/var/tmp", os.O_RDWR|unix.O_TMPFILE, 0o600)
+	f, err := os.OpenFile(scratch, os.O_RDWR|unix.O_TMPFILE, 0o600)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return sized(tb, f, size)
+}
+
+// namedFile returns a sparse file on a disk.
+func namedFile(tb testing.TB, name string, size int64) *os.File {
+	tb.Helper()
+	dir, err := os.MkdirTemp(scratch, "")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, name), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -38,3 +65,75 @@ func sized(tb testing.TB, f *os.File, size int64) *os.File {
 	}
 	return f
 }
+
+// attach attaches f for the length of the test.
+func attach(tb testing.TB, f *os.File, opts loop.Options) *loop.Device {
+	tb.Helper()
+	d, err := loop.Attach(tb.Context(), f, opts)
+	require.NoError(tb, err)
+	tb.Cleanup(func() { require.NoError(tb, d.Close()) })
+	return d
+}
+
+// bound reports whether an attachment, which has the number for itself, exists.
+func bound(tb testing.TB, diskSeq uint64) bool {
+	tb.Helper()
+	infos, err := loop.List()
+	require.NoError(tb, err)
+	for _, info := range infos {
+		if info.DiskSeq == diskSeq {
+			return true
+		}
+	}
+	return false
+}
+
+// sysfs reads an attribute of a block device.
+func sysfs(tb testing.TB, elem ...string) string {
+	tb.Helper()
+	b, err := os.ReadFile(filepath.Join(append([]string{"/sys/block"}, elem...)...))
+	require.NoError(tb, err)
+	return strings.TrimSuffix(string(b), "\n")
+}
+
+// losetup returns what losetup -l says of a device.
+func losetup(tb testing.TB, path string) map[string]any {
+	tb.Helper()
+	var list struct {
+		LoopDevices []map[string]any
+	}
+	out := run(tb, "", fixture.RequireTool(tb, "losetup"), "--list", "--json", path,
+		"-O", "NAME,AUTOCLEAR,BACK-FILE,OFFSET,PARTSCAN,RO,SIZELIMIT,DIO,LOG-SEC,MAJ:MIN")
+	require.NoError(tb, json.Unmarshal([]byte(out), &list))
+	require.Len(tb, list.LoopDevices, 1)
+	device := list.LoopDevices[0]
+	device["maj:min"] = strings.TrimSpace(device["maj:min"].(string))
+	return device
+}
+
+// run runs a program and returns what it prints.
+func run(tb testing.TB, stdin, program string, args ...string) string {
+	tb.Helper()
+	cmd := exec.Command(program, args...)
+	cmd.Stdin = strings.NewReader(stdin)
+	out, err := cmd.CombinedOutput()
+	require.NoErrorf(tb, err, "%v: %s", cmd, out)
+	return string(out)
+}
+
+// openFiles returns the descriptors of this process and what they are.
+func openFiles(tb testing.TB) []string {
+	tb.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	require.NoError(tb, err)
+	var open []string
+	for _, e := range entries {
+		// The one that ReadDir itself had open is gone by now.
+		if target, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil {
+			open = append(open, e.Name()+" "+target)
+		}
+	}
+	return open
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }

@@ -125,6 +125,9 @@ func control(f *os.File, fn func(fd int) error) error {
 	if err != nil {
 		return err
 	}
-	err2 := conn.Control(func(fd uintptr) { err = fn(int(fd)) })
-	return errors.Join(err2, err)
+	if conn.Control(func(fd uintptr) { err = fn(int(fd)) }) != nil {
+		// Its own error is not exported, and has one cause.
+		return &os.PathError{Op: "use", Path: f.Name(), Err: os.ErrClosed}
+	}
+	return err
 }

@@ -1,0 +1,554 @@
+package loop_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/drivebay/drivebay/fixture"
+	"github.com/drivebay/drivebay/loop"
+)
+
+// seen is what a Device says of itself.
+type seen struct {
+	Size, Offset                   int64
+	BlockSize                      int
+	ReadOnly, DirectIO, Persistent bool
+	Tag                            string
+}
+
+func look(d *loop.Device) seen {
+	return seen{d.Size(), d.Offset(), d.BlockSize(), d.ReadOnly(), d.DirectIO(), d.Persistent(), d.Tag()}
+}
+
+func TestAttachIsWhatLosetupSees(t *testing.T) {
+	fixture.RequireLoop(t)
+	type judged struct {
+		Offset, SizeLimit, BlockSize float64
+		ReadOnly, DirectIO           bool
+	}
+	for _, tc := range []struct {
+		name string
+		opts loop.Options
+		want seen
+		says judged
+	}{
+		{"zero options", loop.Options{}, seen{Size: 8 * mib, BlockSize: 512}, judged{BlockSize: 512}},
+		{"read-only", loop.Options{ReadOnly: true},
+			seen{Size: 8 * mib, BlockSize: 512, ReadOnly: true}, judged{BlockSize: 512, ReadOnly: true}},
+		{"part of the file", loop.Options{Offset: 1536, Size: 3 * 512},
+			seen{Size: 1536, Offset: 1536, BlockSize: 512}, judged{Offset: 1536, SizeLimit: 1536, BlockSize: 512}},
+		{"from an offset", loop.Options{Offset: mib, BlockSize: 4096},
+			seen{Size: 7 * mib, Offset: mib, BlockSize: 4096}, judged{Offset: mib, BlockSize: 4096}},
+		{"blocks of 1024", loop.Options{BlockSize: 1024}, seen{Size: 8 * mib, BlockSize: 1024}, judged{BlockSize: 1024}},
+		{"direct I/O", loop.Options{DirectIO: loop.DirectIORequire},
+			seen{Size: 8 * mib, BlockSize: 512, DirectIO: true}, judged{BlockSize: 512, DirectIO: true}},
+		{"tag", loop.Options{Tag: "a tag"}, seen{Size: 8 * mib, BlockSize: 512, Tag: "a tag"}, judged{BlockSize: 512}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f := namedFile(t, "disk", 8*mib)
+			if tc.want.Tag == "" {
+				tc.want.Tag = f.Name()[:min(len(f.Name()), 63)]
+			}
+			d := attach(t, f, tc.opts)
+			require.Equal(t, tc.want, look(d))
+			require.Equal(t, map[string]any{
+				"name": "/dev/" + d.Name(), "back-file": f.Name(), "maj:min": d.Number().String(),
+				"autoclear": true, "partscan": true,
+				"offset": tc.says.Offset, "sizelimit": tc.says.SizeLimit, "log-sec": tc.says.BlockSize,
+				"ro": tc.says.ReadOnly, "dio": tc.says.DirectIO,
+			}, losetup(t, d.Path()))
+			require.Equal(t, sysfs(t, d.Name(), "dev"), d.Number().String())
+			require.Equal(t, "/dev/"+d.Name(), d.Path())
+			require.Equal(t, sysfs(t, d.Name(), "diskseq"), itoa(int(d.DiskSeq())))
+		})
+	}
+}
+
+func TestDataReachesTheFile(t *testing.T) {
+	fixture.RequireLoop(t)
+	f := memfd(t, mib)
+	d := attach(t, f, loop.Options{Offset: 4096, Size: 8192})
+	_, err := d.File().WriteAt([]byte("through the device"), 4096)
+	require.NoError(t, err)
+	require.NoError(t, d.File().Sync())
+	got := make([]byte, 18)
+	_, err = f.ReadAt(got, 8192)
+	require.NoError(t, err)
+	require.Equal(t, "through the device", string(got))
+	// The second end: no write goes past the size.
+	_, err = d.File().WriteAt([]byte{1}, 8192)
+	require.ErrorIs(t, err, unix.ENOSPC)
+}
+
+func TestBackingMayBeClosed(t *testing.T) {
+	fixture.RequireLoop(t)
+	f := memfd(t, mib)
+	d := attach(t, f, loop.Options{})
+	require.NoError(t, f.Close())
+	_, err := d.File().WriteAt([]byte("x"), mib-1)
+	require.NoError(t, err)
+}
+
+func TestBlockDeviceAsBacking(t *testing.T) {
+	fixture.RequireLoop(t)
+	below := attach(t, memfd(t, mib), loop.Options{BlockSize: 4096})
+	f, err := below.Open(os.O_RDWR)
+	require.NoError(t, err)
+	defer f.Close()
+	d := attach(t, f, loop.Options{Offset: 4096})
+	require.Equal(t, int64(mib-4096), d.Size())
+	_, err = loop.Attach(t.Context(), f, loop.Options{DirectIO: loop.DirectIORequire, AllowShared: true})
+	require.ErrorIs(t, err, loop.ErrDirectIO, "blocks of 512 on a device with blocks of 4096")
+}
+
+func TestClose(t *testing.T) {
+	fixture.RequireLoop(t)
+	d := attach(t, memfd(t, mib), loop.Options{})
+	before := look(d)
+	require.True(t, bound(t, d.DiskSeq()))
+	require.NoError(t, d.Close())
+	require.False(t, bound(t, d.DiskSeq()), "the kernel unbinds before close returns")
+	require.NoError(t, d.Close(), "closing again")
+
+	require.Equal(t, before, look(d), "what a Device says outlives it")
+	_, err := d.Open(os.O_RDONLY)
+	require.ErrorIs(t, err, fs.ErrClosed)
+	_, err = d.Partitions(t.Context())
+	require.ErrorIs(t, err, fs.ErrClosed)
+	_, err = d.AddPartition(t.Context(), 1, 0, 512)
+	require.ErrorIs(t, err, fs.ErrClosed)
+	require.ErrorIs(t, d.Detach(), fs.ErrClosed)
+}
+
+func TestCloseFromManyGoroutines(t *testing.T) {
+	fixture.RequireLoop(t)
+	d := attach(t, memfd(t, mib), loop.Options{})
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			_, _ = d.Partitions(t.Context())
+			require.NoError(t, d.Close())
+		})
+	}
+	wg.Wait()
+	require.False(t, bound(t, d.DiskSeq()))
+}
+
+func TestOtherOpenersKeepTheDevice(t *testing.T) {
+	fixture.RequireLoop(t)
+	d := attach(t, memfd(t, mib), loop.Options{})
+	f, err := d.Open(os.O_RDONLY)
+	require.NoError(t, err)
+	require.NoError(t, d.Close())
+	require.True(t, bound(t, d.DiskSeq()))
+	require.NoError(t, f.Close())
+	require.False(t, bound(t, d.DiskSeq()))
+}
+
+func TestPersist(t *testing.T) {
+	fixture.RequireLoop(t)
+	for _, tc := range []struct {
+		name   string
+		reopen func(*loop.Device) string
+	}{
+		{"by name", (*loop.Device).Name},
+		{"by path", (*loop.Device).Path},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f := memfd(t, mib)
+			d := attach(t, f, loop.Options{Persist: true, Offset: 512, Tag: "persistent"})
+			require.True(t, d.Persistent())
+			require.NoError(t, d.Close())
+			require.True(t, bound(t, d.DiskSeq()))
+
+			again, err := loop.Open(tc.reopen(d))
+			require.NoError(t, err)
+			require.Equal(t, look(d), look(again))
+			require.Equal(t, []any{d.Name(), d.Number(), d.DiskSeq(), d.Path()},
+				[]any{again.Name(), again.Number(), again.DiskSeq(), again.Path()})
+			require.NoError(t, again.Detach())
+			require.False(t, bound(t, d.DiskSeq()))
+			_, err = loop.Open(tc.reopen(d))
+			require.ErrorIs(t, err, loop.ErrNotBound)
+		})
+	}
+}
+
+func TestDetachWithOtherOpeners(t *testing.T) {
+	fixture.RequireLoop(t)
+	d := attach(t, memfd(t, mib), loop.Options{Persist: true})
+	f, err := d.Open(os.O_RDONLY)
+	require.NoError(t, err)
+	require.ErrorIs(t, d.Detach(), loop.ErrBusy)
+	require.NoError(t, d.Close())
+	require.True(t, bound(t, d.DiskSeq()))
+	require.NoError(t, f.Close())
+	require.False(t, bound(t, d.DiskSeq()), "the kernel makes good on it")
+}
+
+// A descriptor with O_EXCL, held for the device's life, would make these fail.
+func TestNoExclusiveClaim(t *testing.T) {
+	fixture.RequireLoop(t)
+	fixture.RequireFS(t, "ext4")
+	mkfs := fixture.RequireTool(t, "mkfs.ext4")
+	d := attach(t, memfd(t, 16*mib), loop.Options{})
+	run(t, "", mkfs, "-q", d.Path())
+	dir := t.TempDir()
+	require.NoError(t, unix.Mount(d.Path(), dir, "ext4", 0, ""))
+	defer func() { require.NoError(t, unix.Unmount(dir, 0)) }()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), []byte("content"), 0o600))
+}
+
+func TestShared(t *testing.T) {
+	fixture.RequireLoop(t)
+	named := namedFile(t, "disk", mib)
+	linkName := named.Name() + ".link"
+	require.NoError(t, os.Link(named.Name(), linkName))
+	reopen := func(t *testing.T, path string) *os.File {
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = f.Close() })
+		return f
+	}
+	for _, tc := range []struct {
+		name  string
+		files func(t *testing.T) (first, second *os.File)
+	}{
+		{"one memfd", func(t *testing.T) (_, _ *os.File) { f := memfd(t, mib); return f, f }},
+		{"one file without a name", func(t *testing.T) (_, _ *os.File) { f := diskFile(t, mib); return f, f }},
+		{"one file opened twice", func(t *testing.T) (_, _ *os.File) { return named, reopen(t, named.Name()) }},
+		{"hard links", func(t *testing.T) (_, _ *os.File) { return named, reopen(t, linkName) }},
+		{"a memfd opened anew", func(t *testing.T) (_, _ *os.File) {
+			f := memfd(t, mib)
+			return f, reopen(t, "/proc/self/fd/"+itoa(int(f.Fd())))
+		}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			first, second := tc.files(t)
+			d := attach(t, first, loop.Options{Size: 4096})
+			_, err := loop.Attach(t.Context(), second, loop.Options{Offset: 8192})
+			require.ErrorIs(t, err, loop.ErrShared)
+			require.ErrorContains(t, err, d.Name())
+
+			other := attach(t, second, loop.Options{Offset: 8192, AllowShared: true})
+			found, err := loop.Find(second)
+			require.NoError(t, err)
+			require.ElementsMatch(t, []string{d.Name(), other.Name()}, names(found))
+
+			require.NoError(t, d.Close())
+			require.NoError(t, other.Close())
+			attach(t, second, loop.Options{})
+		})
+	}
+	t.Run("memfds of one name are not one file", func(t *testing.T) {
+		attach(t, memfd(t, mib), loop.Options{})
+		attach(t, memfd(t, mib), loop.Options{})
+	})
+	t.Run("attached by losetup", func(t *testing.T) {
+		f := namedFile(t, "disk", mib)
+		name := strings.TrimSpace(run(t, "", fixture.RequireTool(t, "losetup"), "-f", "--show", f.Name()))
+		defer run(t, "", "losetup", "-d", name)
+		_, err := loop.Attach(t.Context(), f, loop.Options{})
+		require.ErrorIs(t, err, loop.ErrShared)
+		require.ErrorContains(t, err, filepath.Base(name))
+	})
+}
+
+func TestDirectIO(t *testing.T) {
+	fixture.RequireLoop(t)
+	for _, tc := range []struct {
+		name string
+		file func(testing.TB, int64) *os.File
+		wish loop.DirectIO
+		want bool
+		err  error
+	}{
+		{"file, off", diskFile, loop.DirectIOOff, false, nil},
+		{"file, try", diskFile, loop.DirectIOTry, true, nil},
+		{"file, require", diskFile, loop.DirectIORequire, true, nil},
+		{"memfd, try", memfd, loop.DirectIOTry, false, nil},
+		{"memfd, require", memfd, loop.DirectIORequire, false, loop.ErrDirectIO},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			d, err := loop.Attach(t.Context(), tc.file(t, mib), loop.Options{DirectIO: tc.wish})
+			if tc.err != nil {
+				require.ErrorIs(t, err, tc.err)
+				return
+			}
+			require.NoError(t, err)
+			defer d.Close()
+			require.Equal(t, tc.want, d.DirectIO())
+		})
+	}
+}
+
+// The kernel takes all of these: it rounds, degrades or fails at the first write.
+func TestAttachRefuses(t *testing.T) {
+	fixture.RequireLoop(t)
+	file := namedFile(t, "disk", mib)
+	opened := func(path string, flags int) *os.File {
+		fd, err := unix.Open(path, flags|unix.O_CLOEXEC, 0)
+		require.NoError(t, err)
+		f := os.NewFile(uintptr(fd), path)
+		t.Cleanup(func() { _ = f.Close() })
+		return f
+	}
+	sealed := memfd(t, mib)
+	_, err := unix.FcntlInt(sealed.Fd(), unix.F_ADD_SEALS, unix.F_SEAL_WRITE)
+	require.NoError(t, err)
+	read, write, err := os.Pipe()
+	require.NoError(t, err)
+	defer read.Close()
+	defer write.Close()
+
+	for _, tc := range []struct {
+		name  string
+		file  *os.File
+		opts  loop.Options
+		field string
+	}{
+		{"a directory", opened(t.TempDir(), unix.O_RDONLY), loop.Options{ReadOnly: true}, "backing"},
+		{"a character device", opened("/dev/null", unix.O_RDWR), loop.Options{}, "backing"},
+		{"a pipe", read, loop.Options{ReadOnly: true}, "backing"},
+		{"no file", nil, loop.Options{}, "backing"},
+		{"an empty file", memfd(t, 0), loop.Options{}, "backing"},
+		{"open for reading only", opened(file.Name(), unix.O_RDONLY), loop.Options{}, "backing"},
+		{"open for writing only", opened(file.Name(), unix.O_WRONLY), loop.Options{}, "backing"},
+		{"open for appending", opened(file.Name(), unix.O_RDWR|unix.O_APPEND), loop.Options{}, "backing"},
+		{"open as a path", opened(file.Name(), unix.O_PATH), loop.Options{}, "backing"},
+		{"sealed", sealed, loop.Options{}, "backing"},
+		{"half a block at the end", memfd(t, mib+256), loop.Options{}, "backing"},
+		{"offset at the end", file, loop.Options{Offset: mib}, "Offset"},
+		{"block size of 520", file, loop.Options{BlockSize: 520}, "BlockSize"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			before := openFiles(t)
+			d, err := loop.Attach(t.Context(), tc.file, tc.opts)
+			require.Nil(t, d)
+			var option *loop.OptionError
+			require.ErrorAs(t, err, &option)
+			require.Equal(t, tc.field, option.Field)
+			require.ErrorIs(t, err, fs.ErrInvalid)
+			require.Equal(t, before, openFiles(t))
+		})
+	}
+	t.Run("but takes a read-only file as read-only", func(t *testing.T) {
+		d := attach(t, opened(file.Name(), unix.O_RDONLY), loop.Options{ReadOnly: true})
+		require.True(t, d.ReadOnly())
+		_, err := d.File().WriteAt(make([]byte, 512), 0)
+		require.Error(t, err)
+	})
+}
+
+func TestLargeBlocks(t *testing.T) {
+	fixture.RequireLoop(t)
+	for _, bs := range []int{8192, 16384, 32768, 65536} {
+		d, err := loop.Attach(t.Context(), memfd(t, mib), loop.Options{BlockSize: bs})
+		if err == nil {
+			require.Equal(t, bs, d.BlockSize())
+			require.NoError(t, d.Close())
+			continue
+		}
+		var option *loop.OptionError
+		require.ErrorAs(t, err, &option)
+		require.Equal(t, "BlockSize", option.Field)
+	}
+}
+
+func TestErrorsLeaveNoDescriptor(t *testing.T) {
+	fixture.RequireLoop(t)
+	shared := memfd(t, mib)
+	attach(t, shared, loop.Options{})
+	closed := memfd(t, mib)
+	require.NoError(t, closed.Close())
+	cancelled, cancel := context.WithCancelCause(t.Context())
+	reason := errors.New("a reason")
+	cancel(reason)
+
+	memory, unbound := memfd(t, mib), unboundName(t)
+	for _, tc := range []struct {
+		name string
+		call func() error
+		want error
+	}{
+		{"shared", func() error { return attachError(t.Context(), shared, loop.Options{}) }, loop.ErrShared},
+		{"direct I/O", func() error {
+			return attachError(t.Context(), memory, loop.Options{DirectIO: loop.DirectIORequire})
+		}, loop.ErrDirectIO},
+		{"closed file", func() error { return attachError(t.Context(), closed, loop.Options{}) }, fs.ErrClosed},
+		{"context over", func() error { return attachError(cancelled, shared, loop.Options{}) }, reason},
+		{"open unbound", func() error { _, err := loop.Open(unbound); return err }, loop.ErrNotBound},
+		{"open another device", func() error { _, err := loop.Open("/dev/null"); return err }, loop.ErrNotLoop},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			before := openFiles(t)
+			require.ErrorIs(t, tc.call(), tc.want)
+			require.Equal(t, before, openFiles(t))
+		})
+	}
+}
+
+func attachError(ctx context.Context, f *os.File, opts loop.Options) error {
+	d, err := loop.Attach(ctx, f, opts)
+	if err == nil {
+		_ = d.Close()
+	}
+	return err
+}
+
+// unboundName returns the name of a device that is not bound.
+func unboundName(tb testing.TB) string {
+	tb.Helper()
+	d, err := loop.Attach(tb.Context(), memfd(tb, mib), loop.Options{})
+	require.NoError(tb, err)
+	require.NoError(tb, d.Close())
+	return d.Name()
+}
+
+func TestManyAtOnce(t *testing.T) {
+	fixture.RequireLoop(t)
+	const goroutines, times = 64, 10
+	var wg sync.WaitGroup
+	for range goroutines {
+		f := memfd(t, mib)
+		wg.Go(func() {
+			for range times {
+				d, err := loop.Attach(t.Context(), f, loop.Options{AllowShared: true})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := d.Close(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// Another program holds the free device exclusively, as losetup does for an
+// instant: LOOP_CONFIGURE gives EBUSY for as long.
+func TestClaimedDeviceIsWaitedFor(t *testing.T) {
+	fixture.RequireLoop(t)
+	hold := func(t *testing.T) int {
+		// Nobody else must be bound meanwhile, or another device is free.
+		fd, err := unix.Open("/dev/"+unboundName(t), unix.O_RDWR|unix.O_EXCL|unix.O_CLOEXEC, 0)
+		require.NoError(t, err)
+		return fd
+	}
+	t.Run("until the context ends", func(t *testing.T) {
+		fd := hold(t)
+		defer unix.Close(fd)
+		before := openFiles(t)
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		d, err := loop.Attach(ctx, memfd(t, mib), loop.Options{})
+		if err == nil { // another process took or freed a device
+			require.NoError(t, d.Close())
+			t.Skip("another device became free")
+		}
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Len(t, openFiles(t), len(before)+1)
+	})
+	t.Run("and no longer than the bound", func(t *testing.T) {
+		fd := hold(t)
+		defer unix.Close(fd)
+		err := attachError(t.Context(), memfd(t, mib), loop.Options{})
+		if err == nil {
+			t.Skip("another device became free")
+		}
+		require.ErrorIs(t, err, loop.ErrBusy)
+	})
+	t.Run("until it is free", func(t *testing.T) {
+		fd := hold(t)
+		done := make(chan error)
+		go func() { done <- attachError(t.Context(), memfd(t, mib), loop.Options{}) }()
+		require.NoError(t, unix.Close(fd))
+		require.NoError(t, <-done)
+	})
+}
+
+// A child process has copies of all descriptors until it has executed its
+// program, a moment longer than syscall.ForkLock is held.
+func TestDetachOutlastsForks(t *testing.T) {
+	fixture.RequireLoop(t)
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					_ = exec.Command("/bin/true").Run()
+				}
+			}
+		})
+	}
+	f := memfd(t, mib)
+	for range 500 {
+		d, err := loop.Attach(t.Context(), f, loop.Options{AllowShared: true})
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		if err := d.Detach(); err != nil || bound(t, d.DiskSeq()) {
+			t.Errorf("still bound after Detach (%v)", err)
+			break
+		}
+	}
+	close(stop)
+	wg.Wait()
+}
+
+// Without PARTSCAN, the partitions that BLKPG adds outlive the attachment.
+func TestDirtyDeviceIsPurged(t *testing.T) {
+	fixture.RequireLoop(t)
+	ctl, err := unix.Open("/dev/loop-control", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	require.NoError(t, err)
+	defer unix.Close(ctl)
+	// The lowest free device, which the next Attach will take.
+	n, err := unix.IoctlRetInt(ctl, unix.LOOP_CTL_GET_FREE)
+	require.NoError(t, err)
+	fd, err := unix.Open("/dev/loop"+itoa(n), unix.O_RDWR|unix.O_CLOEXEC, 0)
+	require.NoError(t, err)
+	config := unix.LoopConfig{Fd: uint32(memfd(t, 4*mib).Fd()), Size: 512}
+	config.Info.Flags = unix.LO_FLAGS_AUTOCLEAR
+	require.NoError(t, unix.IoctlLoopConfigure(fd, &config))
+	partition := "/sys/block/loop" + itoa(n) + "/loop" + itoa(n) + "p7"
+	require.NoError(t, blkpgAdd(fd, 7, mib, mib))
+	require.NoError(t, unix.Close(fd))
+	require.DirExists(t, partition, "the kernel has the trap that this test is about")
+
+	d := attach(t, memfd(t, 4*mib), loop.Options{})
+	if d.Name() != "loop"+itoa(n) {
+		t.Skipf("another process took loop%d", n)
+	}
+	require.NoDirExists(t, partition)
+	parts, err := d.Partitions(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, parts)
+}
+
+func TestPartitionsEndWithTheDevice(t *testing.T) {
+	fixture.RequireLoop(t)
+	d := attach(t, memfd(t, 4*mib), loop.Options{})
+	p, err := d.AddPartition(t.Context(), 1, mib, mib)
+	require.NoError(t, err)
+	require.DirExists(t, "/sys/block/"+d.Name()+"/"+p.Name)
+	require.NoError(t, d.Close())
+	require.NoDirExists(t, "/sys/block/"+d.Name()+"/"+p.Name)
+}
