@@ -12,7 +12,7 @@ import (
 // extended attributes and holes. Symbolic links are taken as such, and nothing
 // outside the directory is read.
 //
-// The directory stays open until the tree is no longer used. Contents are read
+// The directory stays open until the tree is closed. Contents are read
 // when an image is written; a file that has changed by then is an [ErrChanged].
 func FromDir(name string) (*Tree, error) {
 	root, err := os.OpenRoot(name)
@@ -26,6 +26,7 @@ func FromDir(name string) (*Tree, error) {
 	}
 	r := &dirReader{t: t, name: name, source: t.addSource(src), links: map[inode]uint32{}}
 	if err := r.readDir(root, 0); err != nil {
+		_ = t.Close()
 		return nil, err
 	}
 	t.Sort()

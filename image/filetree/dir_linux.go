@@ -129,6 +129,9 @@ func newDirSource(root *os.Root) (*dirSource, error) {
 	return &dirSource{root: root, dir: dir}, nil
 }
 
+// Close closes the directory.
+func (s *dirSource) Close() error { return errors.Join(s.root.Close(), s.dir.Close()) }
+
 func (s *dirSource) open(n Node) (Content, error) {
 	path := n.Path()
 	fd, err := s.openBeneath(path)

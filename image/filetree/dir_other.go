@@ -11,6 +11,9 @@ type dirSource struct{ root *os.Root }
 
 func newDirSource(root *os.Root) (*dirSource, error) { return &dirSource{root}, nil }
 
+// Close closes the directory.
+func (s *dirSource) Close() error { return s.root.Close() }
+
 func (s *dirSource) open(n Node) (Content, error) { return s.root.Open(n.Path()) }
 
 // linkedInode finds no hard links: os.SameFile compares pairs only.
