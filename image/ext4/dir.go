@@ -1,0 +1,159 @@
+package ext4
+
+import (
+	"encoding/binary"
+
+	"github.com/drivebay/drivebay/image/filetree"
+)
+
+// Constants of directories (fs/ext4/ext4.h).
+const (
+	direntHead    = 8  // bytes of an entry before its name
+	dirTail       = 12 // bytes of the fake entry that holds a block's checksum
+	dirTailType   = 0xde
+	dotsLen       = 24 // "." and ".." at the start of the first block
+	lostFoundSize = 16 << 10
+)
+
+// Types of files in a directory's entries.
+const (
+	typeRegular = 1 + iota
+	typeDir
+	typeChar
+	typeBlock
+	typeFIFO
+	typeSocket
+	typeSymlink
+)
+
+// dirType returns the type of a file for its entry in a directory.
+func dirType(n filetree.Node) uint8 {
+	switch n.UnixMode() & modeType {
+	case modeDir:
+		return typeDir
+	case modeChar:
+		return typeChar
+	case modeBlock:
+		return typeBlock
+	case modeFIFO:
+		return typeFIFO
+	case modeSocket:
+		return typeSocket
+	case modeSymlink:
+		return typeSymlink
+	}
+	return typeRegular
+}
+
+// direntLen returns the length of an entry with a name of n bytes.
+func direntLen(n int) int { return (direntHead + n + 3) &^ 3 }
+
+// lostFoundLen returns the blocks of lost+found: 16 KiB for e2fsck to enter what
+// it finds without allocating, but no indirect block in a file system that had
+// these, as mke2fs has it.
+func lostFoundLen(blockSize int64) int64 { return min(12, lostFoundSize/blockSize) }
+
+// dirLen returns the number of blocks of a directory.
+func (p *plan) dirLen(ino uint32) int64 {
+	if n, ok := p.longDirs[ino]; ok {
+		return int64(n)
+	}
+	return 1
+}
+
+// isIndexed reports whether a directory has an index: all that are longer than
+// a block, but for what is kept empty for e2fsck.
+func (p *plan) isIndexed(ino uint32) bool {
+	n, ok := p.longDirs[ino]
+	return ok && (ino != inoLostFound || int64(n) > lostFoundLen(p.layout.blockSize))
+}
+
+// dirBlock fills a block of a directory.
+type dirBlock struct {
+	b    []byte
+	end  int // of the entries so far
+	last int // where the last of them is
+}
+
+// add appends an entry.
+func (d *dirBlock) add(ino uint32, typ uint8, name []byte) {
+	d.last = d.end
+	d.end += putDirent(d.b[d.end:], ino, typ, name)
+}
+
+// dots appends "." and "..".
+func (d *dirBlock) dots(ino, parent uint32) {
+	d.add(ino, typeDir, []byte("."))
+	d.add(parent, typeDir, []byte(".."))
+}
+
+// putDirent writes an entry of just the length that it needs.
+func putDirent(b []byte, ino uint32, typ uint8, name []byte) int {
+	n := direntLen(len(name))
+	binary.LittleEndian.PutUint32(b[0:], ino)
+	binary.LittleEndian.PutUint16(b[4:], uint16(n))
+	b[6] = uint8(len(name))
+	b[7] = typ
+	copy(b[direntHead:n], name)
+	return n
+}
+
+// close gives the rest of the block to the last entry, or to none where there is
+// none, and sets the checksum.
+func (d *dirBlock) close(seed uint32) {
+	tail := len(d.b) - dirTail
+	binary.LittleEndian.PutUint16(d.b[d.last+4:], uint16(tail-d.last))
+	binary.LittleEndian.PutUint16(d.b[tail+4:], dirTail)
+	d.b[tail+7] = dirTailType
+	binary.LittleEndian.PutUint32(d.b[tail+8:], crc32c(seed, d.b[:tail]))
+}
+
+// writeDir writes the blocks of a directory, each to where emit puts it.
+func (p *plan) writeDir(ino uint32, emit func(b []byte) error) error {
+	n, ok := p.node(ino)
+	if ok && p.isIndexed(ino) {
+		return p.writeIndexed(ino, n, emit)
+	}
+	buf := make([]byte, p.layout.blockSize)
+	d := dirBlock{b: buf}
+	d.dots(ino, p.parent(ino))
+	if ok {
+		var name []byte
+		for c := range n.Children() {
+			name = c.AppendName(name[:0])
+			d.add(p.inode(c), dirType(c), name)
+		}
+		if ino == inoRoot {
+			p.addLostFound(&d)
+		}
+	}
+	d.close(p.inodeSeed(ino))
+	if err := emit(buf); err != nil {
+		return err
+	}
+	for range p.dirLen(ino) - 1 {
+		clear(buf)
+		d = dirBlock{b: buf}
+		d.close(p.inodeSeed(ino))
+		if err := emit(buf); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addLostFound enters lost+found in the root, where the tree has none.
+func (p *plan) addLostFound(d *dirBlock) {
+	if _, ok := p.node(inoLostFound); !ok {
+		d.add(inoLostFound, typeDir, []byte(lostFound))
+	}
+}
+
+// parent returns the inode of the directory that a directory is in.
+func (p *plan) parent(ino uint32) uint32 {
+	n, ok := p.node(ino)
+	if !ok {
+		return inoRoot
+	}
+	return p.inode(n.Parent())
+}
