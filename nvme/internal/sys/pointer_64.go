@@ -1,0 +1,12 @@
+//go:build !386 && !arm && !mips && !mipsle
+
+package sys
+
+import "unsafe"
+
+// Pointer is a pointer in a field of 64 bits. It is one to the garbage
+// collector too, so that what it points to is neither freed nor forgotten when
+// a stack moves.
+type Pointer struct {
+	ptr unsafe.Pointer
+}
