@@ -58,6 +58,9 @@ func (p Partition) Open(flag int) (*os.File, error) { return p.disk.openNode(p.N
 // An extended MBR partition is listed with the 1024 bytes (or the one block)
 // that the kernel shows of it.
 //
+// Calls on one Device wait for each other. Those on another Device of the same
+// attachment, in any process, may find the table half added.
+//
 // At return every partition has a node. ctx bounds the wait for udev, where the
 // machine has one. All partitions of a table are added, or none: the error
 // matches [ErrTable] or is a [PartitionError].
@@ -167,11 +170,8 @@ func (d *Device) readTable() ([]parttable.Entry, error) {
 func (d *Device) addTable(table []parttable.Entry) error {
 	for i, e := range table {
 		err := d.addPartition(e.Number, e.Start, e.Size)
-		if err == nil {
-			continue
-		}
-		if errors.Is(err, fs.ErrExist) {
-			return nil // Somebody else is adding the same table.
+		if err == nil || errors.Is(err, fs.ErrExist) {
+			continue // ErrExist: somebody else is adding the same table.
 		}
 		for _, e := range table[:i] {
 			_ = control(d.file, func(fd int) error { return sys.DeletePartition(fd, e.Number) })
