@@ -2,7 +2,7 @@ package filetree
 
 // chunkLen is the number of records in a chunk: few enough that a small tree
 // stays small, many enough that a large one is not made of allocations.
-const chunkLen = 1 << 12
+const chunkLen = 1 << 9
 
 // chunks is a list that grows without ever copying what it holds, which a slice
 // that doubles would do, needing three times the memory meanwhile.

@@ -70,7 +70,10 @@ func (r *dirReader) readDir(dir *os.Root, i uint32) error {
 		if err != nil {
 			return r.error(i, d.Name(), err)
 		}
-		child := r.t.append(i, d.Name())
+		child, err := r.t.append(i, d.Name())
+		if err != nil {
+			return r.error(i, d.Name(), err)
+		}
 		if info.IsDir() {
 			if err := r.readSubdir(dir, child, d.Name()); err != nil {
 				return err

@@ -2,6 +2,7 @@ package filetree
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"io/fs"
@@ -16,6 +17,8 @@ const (
 	MaxName = 255
 	// MaxTarget is the longest target of a symbolic link, in bytes.
 	MaxTarget = 4095
+	// MaxXattr is the longest value of an extended attribute, in bytes.
+	MaxXattr = 65536
 )
 
 // Entry describes a file to be added to a [Tree]. Its zero value is an empty
@@ -102,33 +105,35 @@ func Dir(perm fs.FileMode) Entry { return Entry{Mode: perm&^fs.ModeType | fs.Mod
 func Symlink(target string) Entry { return Entry{Mode: fs.ModeSymlink | 0o777, Target: target} }
 
 // check refuses what no file system can hold.
-func (e *Entry) check(path string) error {
-	err := checkPath(path)
-	if path == "." && e.Mode.IsDir() {
-		err = nil
-	}
-	switch typ := e.Mode.Type(); {
-	case err != nil:
-	case typ == fs.ModeSymlink && (len(e.Target) == 0 || len(e.Target) > MaxTarget || strings.Contains(e.Target, "\x00")):
-		err = fmt.Errorf("symbolic link's target of %d bytes: %w: want 1 to %d bytes and no NUL", len(e.Target), ErrBadEntry, MaxTarget)
-	case typ&^fs.ModeDevice == fs.ModeCharDevice, typ == fs.ModeDevice:
-		if e.Device.Major >= 1<<12 || e.Device.Minor >= 1<<20 {
-			err = fmt.Errorf("device %d:%d: %w: want at most 4095:1048575", e.Device.Major, e.Device.Minor, ErrBadEntry)
+func (e *Entry) check() error {
+	typ := e.Mode.Type()
+	switch typ {
+	case 0:
+		if e.Size < 0 {
+			return fmt.Errorf("size of %d bytes: %w", e.Size, ErrBadEntry)
 		}
-	case e.Size < 0 || e.Size != 0 && !e.Mode.IsRegular():
-		err = fmt.Errorf("size %d of a file of mode %s: %w", e.Size, e.Mode, ErrBadEntry)
-	case e.Mode.IsRegular():
-		err = checkData(e.Data, e.Size)
-	case typ&fs.ModeIrregular != 0:
-		err = fmt.Errorf("mode %s: %w: not a type of file that Linux has", e.Mode, ErrBadEntry)
+		if err := checkData(e.Data, e.Size); err != nil {
+			return err
+		}
+	case fs.ModeSymlink:
+		if len(e.Target) == 0 || len(e.Target) > MaxTarget || strings.Contains(e.Target, "\x00") {
+			return fmt.Errorf("symbolic link's target %.20q of %d bytes: %w: want 1 to %d bytes and no NUL", e.Target, len(e.Target), ErrBadEntry, MaxTarget)
+		}
+	case fs.ModeDevice, fs.ModeDevice | fs.ModeCharDevice, fs.ModeCharDevice:
+		if e.Device.Major >= 1<<12 || e.Device.Minor >= 1<<20 {
+			return fmt.Errorf("device %d:%d: %w: want at most 4095:1048575", e.Device.Major, e.Device.Minor, ErrBadEntry)
+		}
+	case fs.ModeDir, fs.ModeNamedPipe, fs.ModeSocket:
+	default:
+		return fmt.Errorf("mode %s: %w: not a type of file that Linux has", e.Mode, ErrBadEntry)
 	}
-	if err == nil {
-		err = checkXattrs(e.Xattrs)
+	if typ != 0 && (e.Size != 0 || e.Data != nil || e.Open != nil) {
+		return fmt.Errorf("content of a file of mode %s: %w: only regular files have any", e.Mode, ErrBadEntry)
 	}
-	if err != nil {
-		return &PathError{Op: "add", Path: path, Err: err}
+	if typ != fs.ModeSymlink && e.Target != "" {
+		return fmt.Errorf("target %.20q of a file of mode %s: %w: only symbolic links have one", e.Target, e.Mode, ErrBadEntry)
 	}
-	return nil
+	return checkXattrs(e.Xattrs)
 }
 
 func checkData(data []Range, size int64) error {
@@ -143,17 +148,18 @@ func checkData(data []Range, size int64) error {
 }
 
 func checkXattrs(xattrs []Xattr) error {
-	for i, x := range xattrs {
+	seen := make(map[string]bool, len(xattrs))
+	for _, x := range xattrs {
 		namespace, name, _ := strings.Cut(x.Name, ".")
-		if namespace == "" || name == "" || len(x.Name) > MaxName || strings.Contains(x.Name, "\x00") {
-			return fmt.Errorf("extended attribute %q: %w: want a name as user.x of at most %d bytes", x.Name, ErrBadEntry, MaxName)
-		}
-		if len(x.Value) > 1<<16 {
-			return fmt.Errorf("extended attribute %q: value of %d bytes: %w: want at most 65536", x.Name, len(x.Value), ErrBadEntry)
-		}
-		if slices.ContainsFunc(xattrs[:i], func(y Xattr) bool { return x.Name == y.Name }) {
+		switch {
+		case namespace == "" || name == "" || len(x.Name) > MaxName || strings.Contains(x.Name, "\x00"):
+			return fmt.Errorf("extended attribute %.30q: %w: want a name as user.x of at most %d bytes", x.Name, ErrBadEntry, MaxName)
+		case len(x.Value) > MaxXattr:
+			return fmt.Errorf("extended attribute %q: value of %d bytes: %w: want at most %d", x.Name, len(x.Value), ErrBadEntry, MaxXattr)
+		case seen[x.Name]:
 			return fmt.Errorf("extended attribute %q: %w: it is there twice", x.Name, ErrBadEntry)
 		}
+		seen[x.Name] = true
 	}
 	return nil
 }
@@ -179,13 +185,41 @@ func checkPath(path string) error {
 	return nil
 }
 
-// extra returns the part of e that few entries have, and whether there is any.
-func (e *Entry) extra() (extra, bool) {
-	x := extra{target: e.Target, device: e.Device, data: e.Data, atime: e.AccessTime, ctime: e.ChangeTime}
-	x.xattrs = slices.Clone(e.Xattrs)
-	slices.SortFunc(x.xattrs, func(a, b Xattr) int { return strings.Compare(a.Name, b.Name) })
-	return x, x.target != "" || x.device != (Device{}) || x.data != nil || x.xattrs != nil ||
-		!x.atime.IsZero() || !x.ctime.IsZero()
+// newExtra returns the part of e that few entries have, and whether there is any.
+func (t *Tree) newExtra(e *Entry) (extra, bool) {
+	x := extra{data: e.Data}
+	if !e.AccessTime.IsZero() || !e.ChangeTime.IsZero() {
+		x.times = &times{access: e.AccessTime, change: e.ChangeTime}
+	}
+	if len(e.Xattrs) > 0 {
+		x.xattrs = t.shareXattrs(e.Xattrs)
+	}
+	return x, x.xattrs != nil || x.data != nil || x.times != nil
+}
+
+// shareXattrs returns the attributes in the order of their names. Files that have
+// the same share them: on some systems each file has a security label, of which
+// there are few.
+func (t *Tree) shareXattrs(xattrs []Xattr) []Xattr {
+	byName := func(a, b Xattr) int { return strings.Compare(a.Name, b.Name) }
+	if !slices.IsSortedFunc(xattrs, byName) {
+		xattrs = slices.SortedFunc(slices.Values(xattrs), byName)
+	}
+	var key []byte
+	for _, x := range xattrs {
+		key = append(append(key, x.Name...), 0)
+		key = binary.AppendUvarint(key, uint64(len(x.Value)))
+		key = append(key, x.Value...)
+	}
+	shared, ok := t.xattrs[string(key)]
+	if !ok {
+		if t.xattrs == nil {
+			t.xattrs = map[string][]Xattr{}
+		}
+		shared = slices.Clip(xattrs)
+		t.xattrs[string(key)] = shared
+	}
+	return shared
 }
 
 func unixTime(t time.Time) (sec int64, nsec uint32) {

@@ -33,7 +33,7 @@ func (t *Tree) readFS(fsys fs.FS, source uint16, name string, i uint32) error {
 		}
 	}
 	if err := t.setFrom(source, i, &e); err != nil {
-		return err
+		return &PathError{Op: "read", Path: name, Err: err}
 	}
 	if !info.IsDir() {
 		return nil
@@ -56,7 +56,11 @@ func (t *Tree) readFS(fsys fs.FS, source uint16, name string, i uint32) error {
 		if err := checkPath(d.Name()); err != nil {
 			return &PathError{Op: "read", Path: full, Err: err}
 		}
-		if err := t.readFS(fsys, source, full, t.append(i, d.Name())); err != nil {
+		child, err := t.append(i, d.Name())
+		if err != nil {
+			return &PathError{Op: "read", Path: full, Err: err}
+		}
+		if err := t.readFS(fsys, source, full, child); err != nil {
 			return err
 		}
 	}
@@ -79,14 +83,14 @@ func (t *Tree) addSource(s source) uint16 {
 	return uint16(len(t.sources) - 1)
 }
 
-// setFrom gives node i an entry's metadata and the source of its content.
+// setFrom gives node i an entry's metadata and the source of its content. Its
+// errors name no file.
 func (t *Tree) setFrom(source uint16, i uint32, e *Entry) error {
-	err := e.check(Node{t, i}.Path())
-	if err == nil {
-		err = t.set(i, e)
+	if err := e.check(); err != nil {
+		return err
 	}
 	t.nodes.at(i).source = source
-	return err
+	return t.set(i, e)
 }
 
 // fsSource opens the files of an fs.FS.

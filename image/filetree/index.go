@@ -1,20 +1,24 @@
 package filetree
 
-import "hash/maphash"
+import (
+	"hash/maphash"
+	"sync/atomic"
+)
 
 // index finds nodes by directory and name: a hash table with open addressing
 // that holds nothing but node numbers. It is made by the first look-up, since a
 // source that yields every name once, in order, needs none.
 type index struct {
-	slots []uint32 // node numbers; 0 is free: the root is in no directory
+	made  atomic.Bool // by whichever goroutine looks up first
+	slots []uint32    // node numbers; 0 is free: the root is in no directory
 	used  int
 	seed  maphash.Seed
 }
 
 // find returns the node called name in dir.
 func (x *index) find(t *Tree, dir uint32, name string) (uint32, bool) {
-	if x.slots == nil {
-		x.rebuild(t)
+	if !x.made.Load() {
+		x.make(t)
 	}
 	for s := x.hash(dir, []byte(name)); ; s++ {
 		i := x.slots[s%uint64(len(x.slots))]
@@ -29,7 +33,7 @@ func (x *index) find(t *Tree, dir uint32, name string) (uint32, bool) {
 
 // added enters a node that has been appended to the tree.
 func (x *index) added(t *Tree, i uint32) {
-	if x.slots == nil {
+	if !x.made.Load() {
 		return
 	}
 	if x.used*4 >= len(x.slots)*3 {
@@ -48,8 +52,18 @@ func (x *index) enter(t *Tree, i uint32) {
 	x.used++
 }
 
+// make makes the index once, for many goroutines that may only read the tree.
+func (x *index) make(t *Tree) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !x.made.Load() {
+		x.rebuild(t)
+		x.made.Store(true)
+	}
+}
+
 func (x *index) rebuild(t *Tree) {
-	*x = index{slots: make([]uint32, max(64, 2*t.nodes.len())), seed: maphash.MakeSeed()}
+	x.slots, x.used, x.seed = make([]uint32, max(64, 2*t.nodes.len())), 0, maphash.MakeSeed()
 	for i := 1; i < t.nodes.len(); i++ {
 		x.enter(t, uint32(i))
 	}

@@ -1,6 +1,7 @@
 package filetree
 
 import (
+	"fmt"
 	"io/fs"
 	"iter"
 	"time"
@@ -32,11 +33,22 @@ func (n Node) Path() string {
 	if n.i == 0 {
 		return "."
 	}
-	path := n.Name()
-	for p := n.t.nodes.at(n.i).parent; p != 0; p = n.t.nodes.at(p).parent {
-		path = Node{n.t, p}.Name() + "/" + path
+	size := -1
+	for i := n.i; i != 0; i = n.t.nodes.at(i).parent {
+		size += 1 + len(n.t.name(i))
 	}
-	return path
+	// From the end to the front: each name is copied once, however deep it is.
+	path := make([]byte, size)
+	for i := n.i; ; {
+		name := n.t.name(i)
+		size -= len(name)
+		copy(path[size:], name)
+		if i = n.t.nodes.at(i).parent; i == 0 {
+			return string(path)
+		}
+		size--
+		path[size] = '/'
+	}
 }
 
 // Parent returns the directory that the node is in. The root is in itself.
@@ -76,11 +88,11 @@ func (n Node) ModTime() time.Time {
 
 // AccessTime returns the time of the last access, which is the ModTime where the
 // source has no other.
-func (n Node) AccessTime() time.Time { return n.orModTime(n.more().atime) }
+func (n Node) AccessTime() time.Time { return n.orModTime(n.times().access) }
 
 // ChangeTime returns the time of the last change of the metadata, which is the
 // ModTime where the source has no other.
-func (n Node) ChangeTime() time.Time { return n.orModTime(n.more().ctime) }
+func (n Node) ChangeTime() time.Time { return n.orModTime(n.times().change) }
 
 // Size returns the length of a regular file in bytes, 0 for all others.
 func (n Node) Size() int64 {
@@ -106,11 +118,23 @@ func (n Node) Data() iter.Seq[Range] {
 	}
 }
 
-// Target returns what a symbolic link points to.
-func (n Node) Target() string { return n.more().target }
+// Target returns what a symbolic link points to, "" for all others.
+func (n Node) Target() string {
+	r := n.rec()
+	if r.mode&modeType != modeSymlink {
+		return ""
+	}
+	return *n.t.targets.at(uint32(r.size))
+}
 
-// Device returns the number of a device.
-func (n Node) Device() Device { return n.more().device }
+// Device returns the number of a device, 0:0 for all others.
+func (n Node) Device() Device {
+	switch r := n.rec(); r.mode & modeType {
+	case modeChar, modeBlock:
+		return Device{Major: uint32(r.size >> 32), Minor: uint32(r.size)}
+	}
+	return Device{}
+}
 
 // Xattrs returns the extended attributes in the order of their names. The slice
 // is the tree's own and may not be changed.
@@ -133,7 +157,7 @@ func (n Node) Open() (Content, error) {
 	n = n.Inode()
 	r := n.t.nodes.at(n.i)
 	if r.mode&modeType != modeRegular {
-		return nil, &PathError{Op: "open", Path: n.Path(), Err: ErrBadEntry}
+		return nil, &PathError{Op: "open", Path: n.Path(), Err: fmt.Errorf("%w: not a regular file", ErrBadEntry)}
 	}
 	return n.t.sources[r.source].open(n)
 }
@@ -150,8 +174,18 @@ func (n Node) more() *extra {
 	return n.t.extras[n.i]
 }
 
-// noExtra is never written to.
-var noExtra extra
+// noExtra and noTimes are never written to.
+var (
+	noExtra extra
+	noTimes times
+)
+
+func (n Node) times() *times {
+	if x := n.more(); x.times != nil {
+		return x.times
+	}
+	return &noTimes
+}
 
 func (n Node) orModTime(t time.Time) time.Time {
 	if t.IsZero() {

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -16,7 +17,8 @@ import (
 // A million files take some 60 bytes each, which is why nodes are records in
 // chunks without a pointer and not Go objects of their own.
 //
-// A Tree that is no longer changed may be read from many goroutines.
+// A Tree that is no longer changed, and is sorted, may be read from many
+// goroutines.
 type Tree struct {
 	nodes    chunks[node]
 	names    names
@@ -24,9 +26,12 @@ type Tree struct {
 	owners   []owner
 	ownerOf  map[owner]uint16
 	extras   map[uint32]*extra
+	targets  chunks[string] // of symbolic links
+	xattrs   map[string][]Xattr
 	sources  []source
-	contents []Opener // of nodes made in code
-	sorted   bool     // all children are in order
+	contents []Opener   // of nodes made in code
+	mu       sync.Mutex // of sorted, and of the making of the index
+	sorted   bool       // all children are in order
 }
 
 // node is one name. Zero as an index means "none": the root, node 0, is nobody's
@@ -39,33 +44,39 @@ type node struct {
 	next   uint32 // the next sibling
 	nsec   uint32
 	mtime  int64 // seconds since 1970
-	size   int64 // bytes; of a directory, 1 where its children are not sorted
+	size   int64 // bytes. See sizes of other types below
 	mode   uint16
 	owner  uint16
 	source uint16
 	flags  uint16
 }
 
+// The size of a node that is not a regular file is
+//   - of a directory: 1 where its children are not sorted, else 0
+//   - of a symbolic link: where in Tree.targets its target is
+//   - of a device: its major number in the upper half, its minor in the lower
+
 // Flags of a node.
 const (
 	flagLink  = 1 << iota // another name of node.first
 	flagExtra             // has an entry in Tree.extras
-	flagLinks             // other names of this node exist
 )
 
 type owner struct{ uid, gid uint32 }
 
 // extra is what few nodes have.
 type extra struct {
-	target       string // of a symbolic link
-	device       Device
-	xattrs       []Xattr
-	data         []Range // not nil: the data of a sparse file
-	atime, ctime time.Time
-	links        uint32 // names beyond the first
+	xattrs []Xattr
+	data   []Range // not nil: the data of a sparse file
+	times  *times
+	links  uint32 // names beyond the first
 }
 
-// source opens the contents of nodes.
+// times are those beside the time of the last change.
+type times struct{ access, change time.Time }
+
+// source opens the contents of nodes. One that is an io.Closer is closed with
+// the tree.
 type source interface {
 	open(n Node) (Content, error)
 }
@@ -78,10 +89,9 @@ func New() *Tree {
 		sources: []source{inline{}},
 	}
 	t.nodes.add(node{})
-	t.names.add("")
-	if err := t.set(0, &Entry{Mode: fs.ModeDir | 0o755}); err != nil {
-		panic(err) // cannot happen: the first owner, no name
-	}
+	_, _ = t.names.add("")                         // the first fits
+	_ = t.set(0, &Entry{Mode: fs.ModeDir | 0o755}) // as does the first owner
+	t.sorted = true
 	return t
 }
 
@@ -114,53 +124,85 @@ func (t *Tree) Lookup(path string) (Node, bool) {
 // it are made, with mode 0755, the root's owner and the entry's time. A name
 // that is there already is an [ErrExist], but for a directory that is added to
 // a directory: that sets its metadata. Path "." is the root itself.
+//
+// The tree keeps the entry's slices, which may not be changed any more.
 func (t *Tree) Add(path string, e Entry) (Node, error) {
-	if err := e.check(path); err != nil {
-		return Node{}, err
+	if e.Mode.IsRegular() && e.Open == nil && e.Data == nil && e.Size > 0 {
+		e.Data = []Range{}
 	}
-	dir, name, err := t.makeParents(path, &e)
+	i, err := t.put("add", path, &e)
 	if err != nil {
 		return Node{}, err
 	}
-	i, ok := uint32(0), path == "."
-	if !ok {
-		i, ok = t.child(dir, name)
-	}
-	if ok {
-		if !e.Mode.IsDir() || !(Node{t, i}).IsDir() {
-			return Node{}, &PathError{Op: "add", Path: path, Err: ErrExist}
-		}
-	} else {
-		i = t.append(dir, name)
-	}
-	if err := t.set(i, &e); err != nil {
-		return Node{}, &PathError{Op: "add", Path: path, Err: err}
+	if e.Mode.IsRegular() {
+		t.nodes.at(i).last = uint32(len(t.contents))
+		t.contents = append(t.contents, e.Open)
 	}
 	return Node{t, i}, nil
+}
+
+// put does Add but for the content, of which source 0 knows nothing yet.
+func (t *Tree) put(op, path string, e *Entry) (uint32, error) {
+	fail := func(err error) (uint32, error) { return 0, &PathError{Op: op, Path: path, Err: err} }
+	isRoot := path == "." && e.Mode.IsDir()
+	if err := checkPath(path); err != nil && !isRoot {
+		return fail(err)
+	}
+	if err := e.check(); err != nil {
+		return fail(err)
+	}
+	// Whatever can fail does so before the tree is changed.
+	if _, err := t.owner(e.UID, e.GID); err != nil {
+		return fail(err)
+	}
+	if isRoot {
+		return 0, t.set(0, e)
+	}
+	dir, name, err := t.makeParents(path, e.ModTime)
+	if err != nil {
+		return fail(err)
+	}
+	i, ok := t.child(dir, name)
+	if ok && (!e.Mode.IsDir() || !t.isDir(i)) {
+		return fail(ErrExist)
+	}
+	if !ok {
+		if i, err = t.append(dir, name); err != nil {
+			return fail(err)
+		}
+	}
+	if err := t.set(i, e); err != nil {
+		return fail(err)
+	}
+	return i, nil
 }
 
 // Link makes path another name of the node at target, which has to be in the
 // tree already and may not be a directory.
 func (t *Tree) Link(path, target string) (Node, error) {
+	fail := func(err error) (Node, error) { return Node{}, &PathError{Op: "link", Path: path, Err: err} }
 	if err := checkPath(path); err != nil {
-		return Node{}, &PathError{Op: "link", Path: path, Err: err}
+		return fail(err)
 	}
 	old, ok := t.Lookup(target)
 	if !ok {
-		return Node{}, &PathError{Op: "link", Path: path, Err: fmt.Errorf("target %q: %w", target, ErrNotExist)}
+		return fail(fmt.Errorf("target %q: %w", target, ErrNotExist))
 	}
 	old = old.Inode()
 	if old.IsDir() {
-		return Node{}, &PathError{Op: "link", Path: path, Err: fmt.Errorf("target %q is a directory", target)}
+		return fail(fmt.Errorf("target %q: %w: it is a directory", target, ErrBadEntry))
 	}
-	dir, name, err := t.makeParents(path, &Entry{ModTime: old.ModTime()})
+	dir, name, err := t.makeParents(path, old.ModTime())
 	if err != nil {
-		return Node{}, err
+		return fail(err)
 	}
 	if _, ok := t.child(dir, name); ok {
-		return Node{}, &PathError{Op: "link", Path: path, Err: ErrExist}
+		return fail(ErrExist)
 	}
-	i := t.append(dir, name)
+	i, err := t.append(dir, name)
+	if err != nil {
+		return fail(err)
+	}
 	t.link(i, old.i)
 	return Node{t, i}, nil
 }
@@ -170,12 +212,11 @@ func (t *Tree) link(i, to uint32) {
 	n := t.nodes.at(i)
 	n.flags |= flagLink
 	n.first = to
-	t.nodes.at(to).flags |= flagLinks
 	t.extra(to).links++
 }
 
 // makeParents returns the directory that is to hold path, and path's last name.
-func (t *Tree) makeParents(path string, e *Entry) (dir uint32, name string, err error) {
+func (t *Tree) makeParents(path string, made time.Time) (dir uint32, name string, err error) {
 	rest := path
 	for {
 		first, more, ok := strings.Cut(rest, "/")
@@ -183,24 +224,30 @@ func (t *Tree) makeParents(path string, e *Entry) (dir uint32, name string, err 
 			return dir, rest, nil
 		}
 		i, ok := t.child(dir, first)
-		if !ok {
-			root := t.Root()
-			i = t.append(dir, first)
-			err = t.set(i, &Entry{Mode: fs.ModeDir | 0o755, UID: root.UID(), GID: root.GID(), ModTime: e.ModTime})
-		} else if !(Node{t, i}).IsDir() {
+		switch {
+		case !ok:
+			if i, err = t.append(dir, first); err == nil {
+				root := t.Root()
+				err = t.set(i, &Entry{Mode: fs.ModeDir | 0o755, UID: root.UID(), GID: root.GID(), ModTime: made})
+			}
+		case !t.isDir(i):
 			err = ErrNotDir
 		}
 		if err != nil {
-			parent := strings.TrimSuffix(strings.TrimSuffix(path, more), "/")
-			return 0, "", &PathError{Op: "add", Path: path, Err: fmt.Errorf("parent %q: %w", parent, err)}
+			parent := path[:len(path)-len(more)-1]
+			return 0, "", fmt.Errorf("parent %q: %w", parent, err)
 		}
 		dir, rest = i, more
 	}
 }
 
 // append adds a node without metadata to a directory and returns its index.
-func (t *Tree) append(dir uint32, name string) uint32 {
-	i := t.nodes.add(node{name: t.names.add(name), parent: dir})
+func (t *Tree) append(dir uint32, name string) (uint32, error) {
+	at, err := t.names.add(name)
+	if err != nil {
+		return 0, err
+	}
+	i := t.nodes.add(node{name: at, parent: dir})
 	d := t.nodes.at(dir)
 	if d.last == 0 {
 		d.first = i
@@ -212,10 +259,10 @@ func (t *Tree) append(dir uint32, name string) uint32 {
 	}
 	d.last = i
 	t.index.added(t, i)
-	return i
+	return i, nil
 }
 
-// set gives node i an entry's metadata.
+// set gives node i an entry's metadata, which has been checked.
 func (t *Tree) set(i uint32, e *Entry) error {
 	o, err := t.owner(e.UID, e.GID)
 	if err != nil {
@@ -224,17 +271,24 @@ func (t *Tree) set(i uint32, e *Entry) error {
 	n := t.nodes.at(i)
 	n.mode, n.owner = UnixMode(e.Mode), o
 	n.mtime, n.nsec = unixTime(e.ModTime)
-	if e.Mode.IsRegular() {
+	switch n.mode & modeType {
+	case modeRegular:
 		n.size = e.Size
-		n.last = uint32(len(t.contents))
-		t.contents = append(t.contents, e.Open)
+	case modeSymlink:
+		n.size = int64(t.targets.add(e.Target))
+	case modeChar, modeBlock:
+		n.size = int64(e.Device.Major)<<32 | int64(e.Device.Minor)
 	}
-	if x, ok := e.extra(); ok {
-		x.links = t.extra(i).links
-		*t.extra(i) = x
+	if x, ok := t.newExtra(e); ok || n.flags&flagExtra != 0 {
+		old := t.extra(i)
+		x.links = old.links
+		*old = x
 	}
 	return nil
 }
+
+// isDir reports whether node i is a directory.
+func (t *Tree) isDir(i uint32) bool { return t.nodes.at(i).mode&modeType == modeDir }
 
 // owner returns the number of an owner, of whom there may be 65,536.
 func (t *Tree) owner(uid, gid uint32) (uint16, error) {
@@ -291,11 +345,13 @@ func (t *Tree) children(dir uint32) iter.Seq[uint32] {
 // sources of this package call it; a tree that was built with Add has to be
 // sorted before several goroutines read it.
 func (t *Tree) Sort() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	if t.sorted {
 		return
 	}
 	for i := range uint32(t.nodes.len()) {
-		if n := t.nodes.at(i); n.mode&modeType == modeDir && n.flags&flagLink == 0 && n.size != 0 {
+		if t.isDir(i) && t.nodes.at(i).size != 0 {
 			t.sortDir(i)
 		}
 	}
