@@ -32,6 +32,10 @@ type chunk struct {
 	flushed chan struct{}
 }
 
+// buffers keeps buffers from one writer to the next: small images, of which a test
+// run builds many, would take longer to clear them than to write.
+var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+
 // errClosed is what a write to a closed Writer gives.
 var errClosed = errors.New("volume: writer is closed")
 
@@ -71,7 +75,7 @@ func (p *pipeline) buffer(off int64) ([]byte, error) {
 		}
 		b := <-p.free
 		if b == nil {
-			b = make([]byte, bufferSize)
+			b = buffers.Get().(*[bufferSize]byte)[:]
 		}
 		// End on a multiple of the buffer size, so that all further ones
 		// begin on one.
@@ -107,10 +111,18 @@ func (p *pipeline) flush() error {
 func (p *pipeline) close() error {
 	if !p.closed {
 		p.closed = true
+		if p.cur.buf != nil {
+			p.free <- p.cur.buf
+		}
 		p.cur = chunk{}
 		p.fail(errClosed)
 		close(p.full)
 		<-p.done
+		for range bufferCount {
+			if b := <-p.free; b != nil {
+				buffers.Put((*[bufferSize]byte)(b))
+			}
+		}
 	}
 	return nil
 }

@@ -1,0 +1,3 @@
+// Package integration holds the suites that test drivebay as a whole. Nothing
+// imports it.
+package integration
