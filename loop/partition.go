@@ -168,15 +168,20 @@ func (d *Device) readTable() ([]parttable.Entry, error) {
 
 // addTable makes the partitions known to the kernel, all of them or none.
 func (d *Device) addTable(table []parttable.Entry) error {
-	for i, e := range table {
+	var added []int
+	for _, e := range table {
 		err := d.addPartition(e.Number, e.Start, e.Size)
-		if err == nil || errors.Is(err, fs.ErrExist) {
-			continue // ErrExist: somebody else is adding the same table.
+		switch {
+		case err == nil:
+			added = append(added, e.Number)
+		case errors.Is(err, fs.ErrExist):
+			// Somebody else is adding the same table.
+		default:
+			for _, number := range added {
+				_ = control(d.file, func(fd int) error { return sys.DeletePartition(fd, number) })
+			}
+			return err
 		}
-		for _, e := range table[:i] {
-			_ = control(d.file, func(fd int) error { return sys.DeletePartition(fd, e.Number) })
-		}
-		return err
 	}
 	return nil
 }

@@ -138,25 +138,34 @@ func (d *disk) chain(extended mbrEntry, number int) ([]Entry, error) {
 			}
 			return nil, damaged("no extended boot record in block %d", at)
 		}
-		next := uint64(0)
-		for _, e := range ebr {
-			switch {
-			case e.extended():
-				if next == 0 {
-					next = first + uint64(e.start)
-				}
-			case e.used():
-				entry, err := d.entry(number, at+uint64(e.start), uint64(e.count))
-				if err != nil {
-					return nil, err
-				}
-				entries = append(entries, entry)
-				number++
-			}
+		found, link, err := d.logical(ebr, at, number+len(entries))
+		if err != nil {
+			return nil, err
 		}
-		if next == 0 {
+		entries = append(entries, found...)
+		if link == nil {
 			return entries, nil
 		}
-		at = next
+		at = first + uint64(link.start)
 	}
+}
+
+// logical returns the partitions of the record in block at, numbered from
+// number, and its link to the next record.
+func (d *disk) logical(ebr *bootRecord, at uint64, number int) (entries []Entry, link *mbrEntry, err error) {
+	for i, e := range ebr {
+		switch {
+		case e.extended():
+			if link == nil {
+				link = &ebr[i]
+			}
+		case e.used():
+			entry, err := d.entry(number+len(entries), at+uint64(e.start), uint64(e.count))
+			if err != nil {
+				return nil, nil, err
+			}
+			entries = append(entries, entry)
+		}
+	}
+	return entries, link, nil
 }
