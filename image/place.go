@@ -8,7 +8,7 @@ import (
 
 // maxDisk is the largest disk in bytes: what a signed offset can reach, less a
 // sector.
-const maxDisk = math.MaxInt64 - 4095
+const maxDisk int64 = math.MaxInt64 - 4095
 
 // check refuses what a partition says of itself that no table can hold, or that
 // contradicts itself.
@@ -106,8 +106,8 @@ func (p *planner) need(i int) (int64, error) {
 	}
 	size := v.Info().Size
 	free := float64(part.Free) + float64(size)/100*float64(part.FreePercent)
-	if float64(size)+free > maxDisk {
-		return 0, &LayoutError{Object: p.object(i), Field: "free", Value: int64(min(free, maxDisk)), Want: fmt.Sprintf("a partition of at most %d bytes", maxDisk)}
+	if float64(size)+free > float64(maxDisk) {
+		return 0, &LayoutError{Object: p.object(i), Field: "free", Value: int64(min(free, float64(maxDisk)/2)), Want: fmt.Sprintf("a partition of at most %d bytes", maxDisk)}
 	}
 	return size + int64(free), nil
 }
