@@ -4,221 +4,297 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
+	"slices"
 	"strconv"
-	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// sysEntry takes from a stat structure what an fs.FileInfo has no method for.
-func sysEntry(sys any, e *Entry) {
-	st, ok := sys.(*syscall.Stat_t)
-	if !ok {
-		return
+// openDirFDs is how many levels of directories are held open while a directory
+// is read: enough for any sane tree, few enough for the usual limit of 1,024
+// descriptors. Those further down are closed and opened again.
+const openDirFDs = 128
+
+// readDir reads the directory called name into t.
+func readDir(t *Tree, name string) error {
+	src, err := newDirSource(name)
+	if err != nil {
+		return err
 	}
+	r := &dirReader{
+		t: t, name: name, src: src, source: t.addSource(src),
+		links: map[inode]uint32{}, noXattrs: map[uint64]bool{},
+		buf: make([]byte, 64<<10),
+	}
+	fd, err := src.openBeneath(".", unix.O_DIRECTORY)
+	if err != nil {
+		return &PathError{Op: "open", Path: name, Err: err}
+	}
+	return r.readDir(fd, 0, 0)
+}
+
+// dirReader reads a directory of the system into a tree.
+type dirReader struct {
+	t      *Tree
+	name   string // of the directory, for errors
+	src    *dirSource
+	source uint16
+	links  map[inode]uint32 // the first name of each file that has several
+	buf    []byte           // of 64 KiB, the longest list of extended attributes
+	value  []byte           // of an extended attribute, made by the first
+	// noXattrs is the devices whose file system has no extended attributes.
+	noXattrs map[uint64]bool
+}
+
+// inode is the identity of a file.
+type inode struct{ dev, ino uint64 }
+
+func inodeOf(st *unix.Stat_t) inode {
+	return inode{uint64(st.Dev), uint64(st.Ino)} //nolint:unconvert // 32 bits on some systems
+}
+
+// readDir reads the open directory fd, which it closes, and all that is in it,
+// into node i.
+func (r *dirReader) readDir(fd int, i uint32, depth int) error {
+	defer func() {
+		if fd >= 0 {
+			_ = unix.Close(fd)
+		}
+	}()
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return r.error(i, "", os.NewSyscallError("fstat", err))
+	}
+	id := inodeOf(&st)
+	if err := r.readFile(fd, i, "", &st); err != nil {
+		return r.error(i, "", err)
+	}
+	names, err := r.readNames(fd)
+	if err != nil {
+		return r.error(i, "", err)
+	}
+	for k, name := range names {
+		if fd < 0 {
+			if fd, err = r.reopen(i, id); err != nil {
+				return r.error(i, "", err)
+			}
+		}
+		sub, child, err := r.readName(fd, i, name)
+		if err != nil {
+			return r.error(i, name, err)
+		}
+		if sub < 0 {
+			continue
+		}
+		if depth >= openDirFDs || k == len(names)-1 {
+			_ = unix.Close(fd)
+			fd = -1
+		}
+		if err := r.readDir(sub, child, depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readNames returns the names in a directory. The order in which a directory is
+// read differs between machines.
+func (r *dirReader) readNames(fd int) ([]string, error) {
+	var names []string
+	for {
+		n, err := unix.ReadDirent(fd, r.buf)
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return nil, os.NewSyscallError("getdents64", err)
+		case n == 0:
+			slices.Sort(names)
+			return names, nil
+		}
+		_, _, names = unix.ParseDirent(r.buf[:n], -1, names)
+	}
+}
+
+// reopen opens the directory of node i once more.
+func (r *dirReader) reopen(i uint32, id inode) (int, error) {
+	fd, err := r.src.openBeneath(Node{r.t, i}.Path(), unix.O_DIRECTORY)
+	if err != nil {
+		return -1, err
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil || inodeOf(&st) != id {
+		_ = unix.Close(fd)
+		return -1, fmt.Errorf("%w: it is another directory", ErrChanged)
+	}
+	return fd, nil
+}
+
+// readName reads the file name in the directory fd, node i. A directory is only
+// opened: sub is its descriptor then, else -1.
+func (r *dirReader) readName(fd int, i uint32, name string) (sub int, child uint32, err error) {
+	if len(name) > MaxName {
+		return -1, 0, checkPath(name)
+	}
+	var st unix.Stat_t
+	if err := unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return -1, 0, os.NewSyscallError("fstatat", gone(err))
+	}
+	if child, err = r.t.append(i, name); err != nil {
+		return -1, 0, err
+	}
+	if st.Mode&unix.S_IFMT == unix.S_IFDIR {
+		const flags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
+		sub, err := retry(func() (int, error) { return unix.Openat(fd, name, flags, 0) })
+		return sub, child, os.NewSyscallError("openat", gone(err))
+	}
+	return -1, child, r.readFile(fd, child, name, &st)
+}
+
+// readFile reads the metadata of the file name in the directory fd, or of that
+// directory where name is empty, into node i.
+func (r *dirReader) readFile(fd int, i uint32, name string, st *unix.Stat_t) error {
+	if st.Nlink > 1 && st.Mode&unix.S_IFMT != unix.S_IFDIR {
+		id := inodeOf(st)
+		if first, ok := r.links[id]; ok {
+			r.t.link(i, first)
+			return nil
+		}
+		r.links[id] = i
+	}
+	e := Entry{Mode: FileMode(uint16(st.Mode))}
+	statEntry(&e, st)
+	var err error
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		e.Size = st.Size
+		if st.Blocks*512 < st.Size {
+			e.Data, err = dataRanges(fd, name, st.Size)
+		}
+	case unix.S_IFLNK:
+		e.Target, err = r.readLink(fd, name)
+	}
+	if err == nil {
+		e.Xattrs, err = r.readXattrs(fd, name, st)
+	}
+	if err == nil {
+		err = r.t.setFrom(r.source, i, &e)
+	}
+	return err
+}
+
+func (r *dirReader) readLink(fd int, name string) (string, error) {
+	n, err := unix.Readlinkat(fd, name, r.buf[:MaxTarget+1])
+	if err != nil {
+		return "", os.NewSyscallError("readlinkat", gone(err))
+	}
+	return string(r.buf[:n]), nil
+}
+
+// readXattrs reads all extended attributes of a file, not following links.
+func (r *dirReader) readXattrs(fd int, name string, st *unix.Stat_t) ([]Xattr, error) {
+	dev := uint64(st.Dev) //nolint:unconvert // 32 bits on some systems
+	if r.noXattrs[dev] {
+		return nil, nil
+	}
+	at := xattrFile{fd: fd}
+	if name != "" {
+		// There is no listxattrat before Linux 6.13. Through the magic link, the
+		// name is looked up in this very directory and is not followed.
+		at.path = "/proc/self/fd/" + strconv.Itoa(fd) + "/" + name
+	}
+	n, err := at.list(r.buf)
+	switch {
+	case errors.Is(err, unix.ENOTSUP):
+		r.noXattrs[dev] = true
+		return nil, nil
+	case err != nil:
+		return nil, os.NewSyscallError("listxattr", err)
+	case n == 0:
+		return nil, nil
+	}
+	var xattrs []Xattr
+	if r.value == nil {
+		r.value = make([]byte, MaxXattr)
+	}
+	for key := range bytes.SplitSeq(bytes.TrimSuffix(r.buf[:n], []byte{0}), []byte{0}) {
+		n, err := at.get(string(key), r.value)
+		if errors.Is(err, unix.ENODATA) {
+			continue // removed since it was listed, or not for this user to see
+		} else if err != nil {
+			return nil, fmt.Errorf("extended attribute %s: %w", key, os.NewSyscallError("getxattr", err))
+		}
+		xattrs = append(xattrs, Xattr{Name: string(key), Value: bytes.Clone(r.value[:n])})
+	}
+	return xattrs, nil
+}
+
+// xattrFile is a file whose extended attributes are read: by its path, or by its
+// descriptor where that is empty.
+type xattrFile struct {
+	fd   int
+	path string
+}
+
+func (f xattrFile) list(b []byte) (int, error) {
+	if f.path == "" {
+		return unix.Flistxattr(f.fd, b)
+	}
+	return unix.Llistxattr(f.path, b)
+}
+
+func (f xattrFile) get(name string, b []byte) (int, error) {
+	if f.path == "" {
+		return unix.Fgetxattr(f.fd, name, b)
+	}
+	return unix.Lgetxattr(f.path, name, b)
+}
+
+// dataRanges returns where a file has its data. nil is everywhere.
+func dataRanges(dir int, name string, size int64) ([]Range, error) {
+	const flags = unix.O_RDONLY | unix.O_NOFOLLOW | unix.O_NONBLOCK | unix.O_CLOEXEC
+	fd, err := retry(func() (int, error) { return unix.Openat(dir, name, flags, 0) })
+	if err != nil {
+		return nil, os.NewSyscallError("openat", gone(err))
+	}
+	defer unix.Close(fd)
+	list := []Range{}
+	for pos := int64(0); pos < size; {
+		start, err := unix.Seek(fd, pos, unix.SEEK_DATA)
+		switch {
+		case err == unix.ENXIO:
+			return list, nil // nothing but a hole up to the end
+		case err == unix.EINVAL:
+			return nil, nil // the file system does not tell
+		case err != nil:
+			return nil, os.NewSyscallError("lseek", err)
+		}
+		end, err := unix.Seek(fd, start, unix.SEEK_HOLE)
+		if err != nil {
+			return nil, os.NewSyscallError("lseek", err)
+		}
+		if start >= size {
+			break
+		}
+		end = min(end, size)
+		list = append(list, Range{Offset: start, Length: end - start})
+		pos = end
+	}
+	return list, nil
+}
+
+// statEntry takes from a stat structure what an Entry has.
+func statEntry(e *Entry, st *unix.Stat_t) {
 	e.UID, e.GID = st.Uid, st.Gid
+	e.ModTime = timeOf(st.Mtim)
 	if e.Mode&os.ModeDevice != 0 {
 		rdev := uint64(st.Rdev) //nolint:unconvert // 32 bits on some systems
 		e.Device = Device{Major: unix.Major(rdev), Minor: unix.Minor(rdev)}
 	}
 }
 
-// linkedInode returns the identity of a file that has several names.
-func linkedInode(info os.FileInfo) (inode, bool) {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || info.IsDir() || st.Nlink < 2 {
-		return inode{}, false
-	}
-	return inode{uint64(st.Dev), st.Ino}, true
-}
-
-// readExtra reads what a stat structure does not tell: extended attributes, and
-// where a sparse file has its data.
-func readExtra(at place, name string, info os.FileInfo, e *Entry) (err error) {
-	// There is no listxattrat before Linux 6.13. Through the magic link, the
-	// name is looked up in this very directory and is not followed.
-	path := "/proc/self/fd/" + strconv.Itoa(int(at.dir.Fd())) + "/" + name
-	if e.Xattrs, err = readXattrs(path); err != nil {
-		return err
-	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok || !info.Mode().IsRegular() || st.Blocks*512 >= st.Size {
-		return nil
-	}
-	e.Data, err = dataRanges(at.root, name, st.Size)
-	return err
-}
-
-// readXattrs reads all extended attributes of a file, not following links.
-func readXattrs(path string) ([]Xattr, error) {
-	list, err := growing(func(b []byte) (int, error) { return unix.Llistxattr(path, b) })
-	if errors.Is(err, unix.ENOTSUP) || len(list) == 0 && err == nil {
-		return nil, nil
-	} else if err != nil {
-		return nil, os.NewSyscallError("llistxattr", err)
-	}
-	var xattrs []Xattr
-	for name := range bytes.SplitSeq(bytes.TrimSuffix(list, []byte{0}), []byte{0}) {
-		value, err := growing(func(b []byte) (int, error) { return unix.Lgetxattr(path, string(name), b) })
-		if errors.Is(err, unix.ENODATA) {
-			continue // removed since it was listed, or not for this user to see
-		} else if err != nil {
-			return nil, fmt.Errorf("extended attribute %s: %w", name, os.NewSyscallError("lgetxattr", err))
-		}
-		xattrs = append(xattrs, Xattr{Name: string(name), Value: value})
-	}
-	return xattrs, nil
-}
-
-// growing calls a system call that fills a buffer until the buffer suffices.
-func growing(call func([]byte) (int, error)) ([]byte, error) {
-	var small [256]byte
-	b := small[:]
-	for {
-		n, err := call(b)
-		if !errors.Is(err, unix.ERANGE) {
-			return bytes.Clone(b[:max(n, 0)]), err
-		}
-		b = make([]byte, 4*len(b)) // ends at 64 KiB, the kernel's XATTR_SIZE_MAX
-	}
-}
-
-// dataRanges returns where a file has its data.
-func dataRanges(dir *os.Root, name string, size int64) ([]Range, error) {
-	f, err := dir.OpenFile(name, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	ranges := []Range{}
-	for pos := int64(0); pos < size; {
-		start, err := f.Seek(pos, unix.SEEK_DATA)
-		if errors.Is(err, unix.ENXIO) {
-			break // nothing but a hole up to the end
-		} else if err != nil {
-			return nil, err
-		}
-		end, err := f.Seek(start, unix.SEEK_HOLE)
-		if err != nil {
-			return nil, err
-		}
-		if start >= size {
-			break
-		}
-		end = min(end, size)
-		ranges = append(ranges, Range{Offset: start, Length: end - start})
-		pos = end
-	}
-	return ranges, nil
-}
-
-// dirSource opens the files of a directory.
-type dirSource struct {
-	root *os.Root
-	dir  *os.File // root itself, for openat2
-}
-
-func newDirSource(root *os.Root) (*dirSource, error) {
-	dir, err := root.Open(".")
-	if err != nil {
-		return nil, err
-	}
-	return &dirSource{root: root, dir: dir}, nil
-}
-
-// Close closes the directory.
-func (s *dirSource) Close() error { return errors.Join(s.root.Close(), s.dir.Close()) }
-
-func (s *dirSource) open(n Node) (Content, error) {
-	path := n.Path()
-	fd, err := s.openBeneath(path)
-	if err != nil {
-		return nil, &PathError{Op: "open", Path: path, Err: err}
-	}
-	c := &dirContent{fd: fd, size: n.Size(), mtime: n.ModTime()}
-	if err := c.unchanged(); err != nil {
-		_ = c.Close()
-		return nil, &PathError{Op: "open", Path: path, Err: err}
-	}
-	return c, nil
-}
-
-// openBeneath opens a file below the directory, by one system call where the
-// kernel has openat2 (5.6), else step by step. A FIFO that has taken the file's
-// place does not block.
-func (s *dirSource) openBeneath(path string) (int, error) {
-	const flags = unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NOFOLLOW | unix.O_NONBLOCK
-	how := unix.OpenHow{Flags: flags, Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS}
-	for range 10 {
-		fd, err := unix.Openat2(int(s.dir.Fd()), path, &how)
-		switch {
-		case err == nil:
-			return fd, nil
-		case errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EPERM): // seccomp filters say EPERM
-			return s.openStepwise(path, flags)
-		case !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.EAGAIN): // EAGAIN: a rename meanwhile
-			return -1, err
-		}
-	}
-	return -1, unix.EAGAIN
-}
-
-func (s *dirSource) openStepwise(path string, flags int) (int, error) {
-	f, err := s.root.OpenFile(path, flags, 0)
-	if err != nil {
-		return -1, err
-	}
-	defer f.Close()
-	return unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
-}
-
-// dirContent is an open file that knows what it was when the tree was made. It
-// is a bare descriptor: an image opens thousands, one after the other, and none
-// of them has a use for the runtime's poller.
-type dirContent struct {
-	fd    int
-	size  int64
-	mtime time.Time
-}
-
-func (c *dirContent) Read(p []byte) (int, error) {
-	for {
-		n, err := unix.Read(c.fd, p)
-		switch {
-		case err == unix.EINTR:
-			continue
-		case err != nil:
-			return 0, os.NewSyscallError("read", err)
-		case n == 0 && len(p) > 0:
-			return 0, io.EOF
-		}
-		return n, nil
-	}
-}
-
-func (c *dirContent) Seek(offset int64, whence int) (int64, error) {
-	pos, err := unix.Seek(c.fd, offset, whence)
-	return pos, os.NewSyscallError("lseek", err)
-}
-
-func (c *dirContent) Close() error { return os.NewSyscallError("close", unix.Close(c.fd)) }
-
-func (c *dirContent) unchanged() error {
-	var st unix.Stat_t
-	if err := unix.Fstat(c.fd, &st); err != nil {
-		return os.NewSyscallError("fstat", err)
-	}
-	mtime := time.Unix(st.Mtim.Unix())
-	switch {
-	case st.Mode&unix.S_IFMT != unix.S_IFREG:
-		return fmt.Errorf("%w: it is no longer a regular file", ErrChanged)
-	case st.Size != c.size:
-		return fmt.Errorf("%w: its size was %d bytes and is %d", ErrChanged, c.size, st.Size)
-	case !mtime.Equal(c.mtime):
-		return fmt.Errorf("%w: it was written to at %s", ErrChanged, mtime.UTC())
-	}
-	return nil
+// error names the file name in the directory of node i.
+func (r *dirReader) error(i uint32, name string, err error) error {
+	return &PathError{Op: "read", Path: dirError(r.name, Node{r.t, i}, name), Err: err}
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
+	"strings"
 )
 
 // FromFS returns the tree of a file system. Owners, devices and times finer than
@@ -42,6 +44,8 @@ func (t *Tree) readFS(fsys fs.FS, source uint16, name string, i uint32) error {
 	if err != nil {
 		return err
 	}
+	// A ReadDirFS may have an order of its own.
+	slices.SortFunc(list, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	for k, d := range list {
 		if k > 0 && d.Name() == list[k-1].Name() {
 			return &PathError{Op: "read", Path: path.Join(name, d.Name()), Err: fmt.Errorf("%w in the directory twice", ErrExist)}

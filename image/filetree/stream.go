@@ -26,7 +26,7 @@ func (n Node) readError(err error) error {
 	if err == nil {
 		return nil
 	}
-	if errors.Is(err, io.ErrUnexpectedEOF) {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		err = fmt.Errorf("%w: it is shorter than its %d bytes", ErrChanged, n.Size())
 	}
 	return &PathError{Op: "read", Path: n.Path(), Err: err}
