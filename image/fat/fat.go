@@ -32,16 +32,21 @@ const (
 	maxClusters32 = 0x0ffffff5
 )
 
-// clusters returns how many clusters a volume of the type has, at least and at
-// most.
+// margin is how far a volume keeps from the numbers at which the type changes,
+// on both sides, since much code is off by some there (fatgen103, "FAT Type
+// Determination", recommends 16): libblkid takes 4084 clusters for FAT16.
+const margin = 16
+
+// clusters returns how many clusters a volume of the type is given, at least and
+// at most.
 func (t Type) clusters() (least, most int64) {
 	switch t {
 	case FAT12:
-		return 1, maxClusters12
+		return 1, maxClusters12 - margin
 	case FAT16:
-		return maxClusters12 + 1, maxClusters16
+		return maxClusters12 + 1 + margin, maxClusters16 - margin
 	}
-	return maxClusters16 + 1, maxClusters32
+	return maxClusters16 + 1 + margin, maxClusters32 - margin
 }
 
 // tableBytes returns the size of the table for so many clusters, whose entries
@@ -63,7 +68,7 @@ type FileSystem struct {
 	// ID is the volume's serial number. 0 derives one from the geometry's seed.
 	ID uint32
 	// Type is the FAT type. 0 chooses as mkfs.fat 4.2 does: FAT32 from 512 MiB
-	// on, FAT12 where 2 KiB clusters make no more than 4084 of them, FAT16
+	// on, FAT12 where 2 KiB clusters make no more than some 4084 of them, FAT16
 	// between. Firmware wants FAT32 for an EFI system partition.
 	Type Type
 	// ClusterSize is the unit of allocation in bytes, a power of two from the

@@ -86,6 +86,10 @@ func fsck(t testing.TB, image string) (summary string) {
 	return strings.TrimPrefix(out[1], image+": ")
 }
 
+// emoji is a name outside the basic plane.
+const emoji = "😀 emoji.😀"
+
+// sample is one file of each kind that matters.
 var sample = map[string]string{
 	"README":                            "upper case",
 	"readme.txt":                        "lower case",

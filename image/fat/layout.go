@@ -60,21 +60,20 @@ func (c choice) arrange(sectorSize, sectors, rootEntries, need int64) (layout, b
 	if !l.setRoot(rootEntries) {
 		return l, false
 	}
-	n := int64(sort.Search(int(min(most, sectors/l.perCluster)), func(n int) bool {
+	n := int64(sort.Search(int(min(most+2*margin+1, sectors/l.perCluster)), func(n int) bool {
 		return l.place(int64(n)+1) > sectors
 	}))
-	if n < max(least, need) {
+	if n > most+2*margin { // the next type's
+		return l, false
+	}
+	if n = min(n, most); n < max(least, need) {
 		return l, false
 	}
 	l.place(n)
-	// A driver counts the clusters from the sectors behind the tables. Where
-	// these are enough for one more, but not for the longer table that it would
-	// take, they go to the front.
-	spare := (sectors - l.dataStart()) / l.perCluster
-	if spare > n && n == most {
-		return l, false
-	}
-	l.reserved += (spare - n) * l.perCluster
+	// A driver counts the clusters from the sectors behind the tables. What is
+	// enough for more, but not for the longer table that these would take, goes
+	// to the front.
+	l.reserved += ((sectors-l.dataStart())/l.perCluster - n) * l.perCluster
 	return l, true
 }
 

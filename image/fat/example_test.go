@@ -1,0 +1,74 @@
+package fat_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"os"
+	"time"
+
+	"github.com/diskfs/go-diskfs/backend/file"
+	"github.com/diskfs/go-diskfs/filesystem/fat32"
+
+	"github.com/drivebay/drivebay/image/fat"
+	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/volume"
+)
+
+// An EFI system partition of 64 MiB, from a file that is nowhere on disk.
+func Example() {
+	tree := filetree.New()
+	if _, err := tree.Add("EFI/BOOT/BOOTX64.EFI", filetree.File([]byte("not quite a boot loader"), 0o644)); err != nil {
+		log.Fatal(err)
+	}
+	esp := &fat.FileSystem{Tree: tree, Label: "ESP", ID: 0x2024_0229, Type: fat.FAT32}
+	plan, err := esp.Plan(volume.Geometry{
+		SectorSize: 512,
+		Offset:     1 << 20, // where the partition begins
+		Size:       64 << 20,
+		Time:       time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC),
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	info := plan.Info()
+	fmt.Println(info.Format, info.Label, info.UUID, info.Size, "bytes")
+
+	img, err := os.CreateTemp("", "esp")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.Remove(img.Name())
+	defer img.Close()
+	if err := write(img, plan); err != nil {
+		log.Fatal(err)
+	}
+
+	fsys, err := fat32.Read(file.New(img, true), info.Size, 0, 512)
+	if err != nil {
+		log.Fatal(err)
+	}
+	f, err := fsys.Open("EFI/BOOT/BOOTX64.EFI")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(f)
+	fmt.Printf("%s %v\n", b, err)
+	// Output:
+	// vfat ESP 2024-0229 67108864 bytes
+	// not quite a boot loader <nil>
+}
+
+func write(img *os.File, plan volume.Plan) error {
+	if err := img.Truncate(plan.Info().Size); err != nil {
+		return err
+	}
+	w := volume.NewWriter(img, plan.Info().Size)
+	defer w.Close()
+	if err := plan.Write(context.Background(), w); err != nil {
+		return err
+	}
+	return w.Flush()
+}
