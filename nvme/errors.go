@@ -42,6 +42,9 @@ var (
 	// ErrStale says that a [Namespace] was looked up before a format or a
 	// namespace management command, which may have changed its block size.
 	ErrStale = errors.New("namespace may have changed since it was looked up")
+
+	// ErrChanged says that a log changed while it was being read.
+	ErrChanged = errors.New("log changed while it was read")
 )
 
 // A CommandError is a completion with a status that is not success.
