@@ -86,11 +86,12 @@ func (o *Options) checkFile(b *backing) error {
 	bad := func(value, want string) error { return &OptionError{"backing", value, want} }
 	switch {
 	case b.stat.Type != sys.RegularFile && b.stat.Type != sys.BlockDevice:
-		return bad("neither", "a regular file or a block device")
+		return bad(b.stat.Type.String(), "a regular file or a block device")
 	case !b.access.Read:
 		return bad("not open for reading", "a file open for reading")
 	case b.access.Append:
-		// Kernels before 6.16 would append every write of the device.
+		// Kernels that hand the driver's writes to vfs_iter_write append them,
+		// wherever on the device they were meant for.
 		return bad("open with O_APPEND", "a file open without it")
 	case !b.access.Write && !o.ReadOnly:
 		return bad("open for reading only", "a file open for writing, or ReadOnly set")

@@ -51,6 +51,21 @@ const (
 	Directory
 )
 
+// String returns the type with its article, for error texts.
+func (t FileType) String() string {
+	switch t {
+	case RegularFile:
+		return "a regular file"
+	case BlockDevice:
+		return "a block device"
+	case CharDevice:
+		return "a character device"
+	case Directory:
+		return "a directory"
+	}
+	return "a file of another type"
+}
+
 // Stat is the part of struct stat that loop looks at.
 type Stat struct {
 	Type     FileType

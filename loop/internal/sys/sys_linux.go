@@ -172,9 +172,6 @@ func GetStatus(fd int) (Status, error) {
 // Clear is LOOP_CLR_FD.
 func Clear(fd int) error { return ioctl("LOOP_CLR_FD", fd, unix.LOOP_CLR_FD, nil) }
 
-// SetCapacity is LOOP_SET_CAPACITY: take the size of the backing file anew.
-func SetCapacity(fd int) error { return ioctl("LOOP_SET_CAPACITY", fd, unix.LOOP_SET_CAPACITY, nil) }
-
 // SizeBytes is BLKGETSIZE64.
 func SizeBytes(fd int) (int64, error) {
 	var n uint64

@@ -41,7 +41,6 @@ func FreeNumber(int) (int, error)                  { return 0, errors.ErrUnsuppo
 func Configure(int, *Config) error                 { return errors.ErrUnsupported }
 func GetStatus(int) (Status, error)                { return Status{}, errors.ErrUnsupported }
 func Clear(int) error                              { return errors.ErrUnsupported }
-func SetCapacity(int) error                        { return errors.ErrUnsupported }
 func SizeBytes(int) (int64, error)                 { return 0, errors.ErrUnsupported }
 func LogicalBlockSize(int) (int, error)            { return 0, errors.ErrUnsupported }
 func DiskSeq(int) (uint64, error)                  { return 0, errors.ErrUnsupported }
