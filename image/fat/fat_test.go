@@ -106,46 +106,84 @@ var sample = map[string]string{
 	"exactly-twentysix-charact.x":       "26 or so",
 }
 
+// Volumes of every size, sector and type, on which fsck.vfat finds nothing, with
+// the type and the number of clusters that it counts, taken and in all.
 func TestSizes(t *testing.T) {
+	small := map[string]string{"A/B/C": "small"}
 	for _, tc := range []struct {
 		size   int64
 		sector int
 		typ    fat.Type
-		small  bool
+		files  map[string]string
+		want   fat.Type
+		fsck   string
 	}{
-		{size: 32 * kib, small: true},
-		{size: 1440 * kib},
-		{size: 4 * mib},
-		{size: 9 * mib},
-		{size: 64 * mib},
-		{size: 64 * mib, typ: fat.FAT32},
-		{size: 300 * mib},
-		{size: 512 * mib},
-		{size: 1024 * gib},
-		{size: 1 * mib, sector: 4096},
-		{size: 64 * mib, sector: 4096},
-		{size: 512 * mib, sector: 4096},
-		{size: 64 * mib, sector: 2048},
-		{size: 0},
-		{size: 0, sector: 4096},
-		{size: 0, typ: fat.FAT16},
-		{size: 0, typ: fat.FAT32},
-		{size: 0, typ: fat.FAT32, sector: 4096},
+		{size: 32 * kib, files: small, want: fat.FAT12, fsck: "4 files, 3/7 clusters"},
+		{size: 1440 * kib, want: fat.FAT12, fsck: "15 files, 559/2847 clusters"},
+		{size: 4 * mib, want: fat.FAT12, fsck: "15 files, 149/2036 clusters"},
+		{size: 8 * mib, want: fat.FAT12, fsck: "15 files, 149/4068 clusters"}, // not 4083
+		{size: 9 * mib, want: fat.FAT16, fsck: "15 files, 149/4590 clusters"},
+		{size: 64 * mib, want: fat.FAT16, fsck: "15 files, 149/32694 clusters"},
+		{size: 64 * mib, typ: fat.FAT32, want: fat.FAT32, fsck: "15 files, 561/129022 clusters"},
+		{size: 300 * mib, want: fat.FAT16, fsck: "15 files, 47/38379 clusters"},
+		{size: 512 * mib, want: fat.FAT32, fsck: "15 files, 82/130812 clusters"},
+		{size: 1024 * gib, want: fat.FAT32, fsck: "15 files, 22/33546241 clusters"},
+		{size: mib, sector: 4096, want: fat.FAT12, fsck: "15 files, 30/62 clusters"},
+		{size: 64 * mib, sector: 4096, want: fat.FAT12, fsck: "15 files, 30/4068 clusters"},
+		{size: 64 * mib, sector: 2048, want: fat.FAT16, fsck: "15 files, 47/8185 clusters"},
+		{size: 64 * mib, sector: 1024, want: fat.FAT16, fsck: "15 files, 81/16363 clusters"},
+		{size: 512 * mib, sector: 4096, want: fat.FAT32, fsck: "15 files, 82/130784 clusters"},
+		{size: 0, want: fat.FAT12, fsck: "15 files, 559/559 clusters"},
+		{size: 0, sector: 4096, want: fat.FAT12, fsck: "15 files, 81/81 clusters"},
+		{size: 0, typ: fat.FAT16, want: fat.FAT16, fsck: "15 files, 559/4101 clusters"},
+		{size: 0, typ: fat.FAT32, want: fat.FAT32, fsck: "15 files, 561/65541 clusters"},
+		{size: 0, typ: fat.FAT32, sector: 4096, want: fat.FAT32, fsck: "15 files, 82/65541 clusters"},
 	} {
 		t.Run(fmt.Sprint(tc.size, tc.sector, tc.typ), func(t *testing.T) {
 			g := geometry(tc.size)
 			if tc.sector != 0 {
 				g.SectorSize = tc.sector
 			}
-			files := sample
-			if tc.small {
-				files = map[string]string{"A/B/C": "small"}
+			if tc.files == nil {
+				tc.files = sample
 			}
-			img, info := build(t, &fat.FileSystem{Tree: tree(t, files), Label: "DRIVEBAY", Type: tc.typ}, g)
-			t.Logf("%+v", info)
-			t.Log(fsck(t, img))
-			t.Log(run(t, "file", img))
-			t.Log(run(t, "mdir", "-i", img, "-/"))
+			img, info := build(t, &fat.FileSystem{Tree: tree(t, tc.files), Label: "DRIVEBAY", Type: tc.typ}, g)
+			require.Equal(t, tc.fsck, fsck(t, img))
+			got := readBoot(t, img)
+			require.Equal(t, int(tc.want), got.Type)
+			require.Contains(t, run(t, "file", img), fmt.Sprintf("FAT (%d bit)", tc.want))
+
+			var taken, all int64
+			_, err := fmt.Sscanf(strings.SplitAfter(tc.fsck, ", ")[1], "%d/%d", &taken, &all)
+			require.NoError(t, err)
+			if tc.size == 0 {
+				tc.size = info.Size // as small as can be, hence what it is
+			}
+			require.Equal(t, volume.Info{
+				Format: "vfat", Label: "DRIVEBAY", UUID: "6C8E-EC83", Size: tc.size,
+				Used:  tc.size - (all-taken)*int64(got.Cluster),
+				Files: int64(len(withParents(tc.files))),
+			}, info)
 		})
 	}
+}
+
+// A volume without anything in it, and a geometry that says as little as it can.
+func TestEmpty(t *testing.T) {
+	for name, tc := range geometries {
+		t.Run(name, func(t *testing.T) {
+			img, info := build(t, &fat.FileSystem{Type: tc.typ}, volume.Geometry{SectorSize: 512, Size: tc.size})
+			require.Contains(t, fsck(t, img), "0 files, ")
+			require.Zero(t, info.Files)
+		})
+	}
+	img, info := build(t, &fat.FileSystem{}, volume.Geometry{SectorSize: 512})
+	require.Contains(t, fsck(t, img), "0 files, 0/1 clusters")
+	require.Equal(t, int64(5*512), info.Size)
+}
+
+func TestDeep(t *testing.T) {
+	path := strings.Repeat("d/", 2000) + "f"
+	img, _ := build(t, &fat.FileSystem{Tree: tree(t, map[string]string{path: "deep"})}, geometry(8*mib))
+	require.Contains(t, fsck(t, img), "2001 files")
 }

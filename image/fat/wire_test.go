@@ -1,6 +1,7 @@
 package fat
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"strings"
 	"testing"
@@ -155,6 +156,15 @@ func TestBootSectorFAT32(t *testing.T) {
 		{"FSI_Nxt_Free", 492, 4, "02000000"},
 		{"FSI_TrailSig", 508, 4, "000055aa"},
 	})
+}
+
+// A volume so far out that its sectors cannot be counted in 32 bits hides none.
+func TestHiddenSectors(t *testing.T) {
+	for offset, want := range map[int64]uint32{0: 0, 1 << 20: 2048, (1<<32 - 1) * 512: 1<<32 - 1, 1 << 41: 0} {
+		p, err := (&FileSystem{}).Plan(volume.Geometry{SectorSize: 512, Offset: offset, Size: 1 << 20})
+		require.NoError(t, err)
+		require.Equal(t, want, binary.LittleEndian.Uint32(p.(*plan).bootSector()[28:]))
+	}
 }
 
 func TestEntry(t *testing.T) {
