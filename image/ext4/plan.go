@@ -177,7 +177,7 @@ func (p *plan) fit(fs *FileSystem, size int64) error {
 		if err := p.fitSmallest(fs); err != nil {
 			return err
 		}
-		return &volume.SizeError{Format: "ext4", Size: size, Need: max(p.size, size+p.blockSize), Resource: "bytes"}
+		return &volume.SizeError{Format: "ext4", Size: size, Need: max(p.size, size+1), Resource: "bytes"}
 	}
 	return nil
 }
@@ -188,7 +188,7 @@ func (p *plan) fitSmallest(fs *FileSystem) error {
 	if fs.Inodes != 0 && fs.Inodes < int64(p.lastInode()) {
 		return &volume.SizeError{Format: "ext4", Size: fs.Inodes, Need: int64(p.lastInode()), Resource: "inodes"}
 	}
-	for blocks := p.dataBlocks + 8; blocks <= maxBlocks; {
+	for blocks := p.dataBlocks + 1; blocks <= maxBlocks; {
 		lack, err := p.try(fs, blocks)
 		switch {
 		case err != nil:
