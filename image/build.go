@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/drivebay/drivebay/image/internal/pending"
 	"github.com/drivebay/drivebay/image/volume"
 )
 
@@ -42,18 +43,18 @@ func Build(ctx context.Context, name string, l Layout, o Options) (*Plan, error)
 // and after an error, nothing of it is to be seen. On Linux that holds for a
 // process that is killed, too.
 func (p *Plan) Build(ctx context.Context, name string, o Options) error {
-	f, err := createPending(name)
+	f, err := pending.Create(name)
 	if err != nil {
 		return fmt.Errorf("build %s: %w", name, err)
 	}
-	defer f.discard()
+	defer f.Discard()
 	if err := f.Truncate(p.Size); err != nil {
 		return fmt.Errorf("build %s: %w", name, err)
 	}
 	if err := p.WriteAt(ctx, f, o); err != nil {
 		return fmt.Errorf("build %s: %w", name, err)
 	}
-	if err := f.publish(o.Sync); err != nil {
+	if err := f.Publish(o.Sync); err != nil {
 		return fmt.Errorf("build %s: %w", name, err)
 	}
 	return nil
@@ -84,12 +85,18 @@ func (p *Plan) WriteAt(ctx context.Context, sink volume.Sink, o Options) error {
 	return w.Flush()
 }
 
-// WriteTo writes the image to w as a stream of Size bytes, with its zeros. It
-// returns how many bytes were written. A plan that may be cancelled is written
-// by [Plan.WriteAt].
+// WriteTo writes the image to w as [Plan.Stream] does. It makes a plan an
+// io.WriterTo.
 func (p *Plan) WriteTo(w io.Writer) (int64, error) {
+	return p.Stream(context.Background(), w, Options{})
+}
+
+// Stream writes the image to w as a stream of Size bytes, with its zeros. It
+// returns how many bytes were written. A context that ends does not end a Write
+// of w.
+func (p *Plan) Stream(ctx context.Context, w io.Writer, o Options) (int64, error) {
 	s := &stream{w: w}
-	err := p.WriteAt(context.Background(), s, Options{})
+	err := p.WriteAt(ctx, s, o)
 	if err == nil {
 		err = s.skipTo(p.Size)
 	}

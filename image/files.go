@@ -1,6 +1,7 @@
 package image
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 
@@ -33,31 +34,60 @@ func reader[F filesystem.FileSystem](read func(backend.Storage, int64, int64, in
 // FS returns the files of a partition, read by go-diskfs: of ext4, FAT, squashfs
 // and ISO 9660. All others are an [ErrFormat]. It is good until the disk is
 // closed.
-func (d *Disk) FS(number int) (files fs.FS, err error) {
+func (d *Disk) FS(number int) (fs.FS, error) {
 	part, err := d.partition(number)
 	if err != nil {
 		return nil, err
 	}
-	sector := int64(d.SectorSize)
-	if part.Format == "squashfs" || part.Format == "iso9660" {
-		sector = 0 // block sizes of their own
-	}
 	err = ErrFormat
 	for _, read := range readers[part.Format] {
-		if files, err = open(read, storage{d.section(part)}, part.Size, sector); err == nil {
-			return files, nil
+		files, readErr := open(read, storage{d.section(part)}, part.Size)
+		if readErr == nil {
+			return diskFS{files}, nil
 		}
+		err = errors.Join(err, readErr)
 	}
 	return nil, fmt.Errorf("read partition %d, %s: %w", number, dash(part.Format), err)
 }
 
 // open opens a file system, and takes a panic of go-diskfs for what it is: the
-// sign of a volume that makes no sense.
-func open(read func(backend.Storage, int64, int64, int64) (filesystem.FileSystem, error), s storage, size, sector int64) (files fs.FS, err error) {
+// sign of a volume that makes no sense. Every format says its own block size; the
+// disk's, which go-diskfs 1.9.4 would hold against some, does not matter.
+func open(read func(backend.Storage, int64, int64, int64) (filesystem.FileSystem, error), s storage, size int64) (files filesystem.FileSystem, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: damaged: %v", ErrFormat, r)
+			err = fmt.Errorf("damaged: %v", r)
 		}
 	}()
-	return read(s, size, 0, sector)
+	return read(s, size, 0, 0)
 }
+
+// diskFS mends what go-diskfs 1.9.4 has wrong as an fs.FS: the root directory of
+// a FAT is a directory by IsDir and a regular file by Mode.
+type diskFS struct{ filesystem.FileSystem }
+
+// Stat makes diskFS an [fs.StatFS].
+func (d diskFS) Stat(name string) (fs.FileInfo, error) {
+	info, err := d.FileSystem.Stat(name)
+	if err == nil && info.IsDir() && !info.Mode().IsDir() {
+		info = dirInfo{info}
+	}
+	return info, err
+}
+
+// Lstat makes diskFS an [fs.ReadLinkFS]. None of the readers follows links in
+// Stat.
+func (d diskFS) Lstat(name string) (fs.FileInfo, error) { return d.Stat(name) }
+
+// ReadLink returns the target of a symbolic link.
+func (d diskFS) ReadLink(name string) (string, error) {
+	if r, ok := d.FileSystem.(interface{ ReadLink(string) (string, error) }); ok {
+		return r.ReadLink(name)
+	}
+	return "", &fs.PathError{Op: "readlink", Path: name, Err: errors.ErrUnsupported}
+}
+
+// dirInfo is the file info of a directory, its mode included.
+type dirInfo struct{ fs.FileInfo }
+
+func (i dirInfo) Mode() fs.FileMode { return i.FileInfo.Mode() | fs.ModeDir }

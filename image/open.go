@@ -23,7 +23,8 @@ type Disk struct {
 	// Partitions are the partitions in the order of their numbers.
 	Partitions []DiskPartition
 
-	file *os.File
+	r      io.ReaderAt
+	closer io.Closer // nil where the caller owns it
 }
 
 // DiskPartition is a partition as it was found.
@@ -54,40 +55,48 @@ func Open(name string) (*Disk, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Disk{file: f}
-	if err := d.read(); err != nil {
-		_ = f.Close()
-		return nil, fmt.Errorf("open %s: %w", name, err)
+	size, err := f.Seek(0, io.SeekEnd) // of a device, Stat tells none
+	if err == nil {
+		var d *Disk
+		if d, err = OpenReaderAt(f, size); err == nil {
+			d.closer = f
+			return d, nil
+		}
 	}
-	return d, nil
+	_ = f.Close()
+	return nil, fmt.Errorf("open %s: %w", name, err)
 }
 
-func (d *Disk) read() (err error) {
-	if d.Size, err = d.file.Seek(0, io.SeekEnd); err != nil { // of a device, Stat tells none
-		return err
-	}
+// OpenReaderAt is [Open] for a disk of size bytes that r reads. The caller keeps
+// owning r, which Close leaves alone.
+func OpenReaderAt(r io.ReaderAt, size int64) (*Disk, error) {
+	d := &Disk{r: r, Size: size}
 	if err := d.readTable(); errors.Is(err, ErrNoTable) {
-		whole := DiskPartition{Size: d.Size}
 		d.Table, d.SectorSize = NoTable, 512
-		d.Partitions = []DiskPartition{whole}
+		d.Partitions = []DiskPartition{{Size: d.Size}}
 	} else if err != nil {
-		return err
+		return nil, err
 	}
 	for i := range d.Partitions {
 		part := &d.Partitions[i]
 		if part.Start < 0 || part.Size < 0 || part.Size > d.Size-part.Start {
-			return fmt.Errorf("partition %d of %d bytes at %d reaches past the disk's end at %d", part.Number, part.Size, part.Start, d.Size)
+			return nil, fmt.Errorf("partition %d of %d bytes at %d reaches past the disk's end at %d", part.Number, part.Size, part.Start, d.Size)
 		}
 		part.Format, part.Label, part.UUID = probe(d.section(part))
 	}
 	if d.Table == NoTable && d.Partitions[0].Format == "" {
-		return ErrNoTable
+		return nil, ErrNoTable
 	}
-	return nil
+	return d, nil
 }
 
 // Close closes the disk, and with it what was opened by its methods.
-func (d *Disk) Close() error { return d.file.Close() }
+func (d *Disk) Close() error {
+	if d.closer == nil {
+		return nil
+	}
+	return d.closer.Close()
+}
 
 // Section returns the bytes of a partition.
 func (d *Disk) Section(number int) (*io.SectionReader, error) {
@@ -99,7 +108,7 @@ func (d *Disk) Section(number int) (*io.SectionReader, error) {
 }
 
 func (d *Disk) section(part *DiskPartition) *io.SectionReader {
-	return io.NewSectionReader(d.file, part.Start, part.Size)
+	return io.NewSectionReader(d.r, part.Start, part.Size)
 }
 
 func (d *Disk) partition(number int) (*DiskPartition, error) {

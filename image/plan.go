@@ -101,7 +101,7 @@ func (p *planner) defaults() error {
 	}
 	if l.Time.IsZero() {
 		var err error
-		if l.Time, err = sourceDate(); err != nil {
+		if l.Time, err = SourceDate(); err != nil {
 			return err
 		}
 	}
@@ -125,8 +125,10 @@ func maxPartitions(t Table) int {
 	return map[Table]int{GPT: 128, MBR: 4, NoTable: 1}[t]
 }
 
-// sourceDate returns the time at which file systems say that they were made.
-func sourceDate() (time.Time, error) {
+// SourceDate returns the time at which the file systems of a layout without a
+// Time say that they were made: SOURCE_DATE_EPOCH, or else 1980-01-01. A variable
+// that is no number of seconds is a [*LayoutError].
+func SourceDate() (time.Time, error) {
 	const name = "SOURCE_DATE_EPOCH" // https://reproducible-builds.org/specs/source-date-epoch/
 	s, ok := os.LookupEnv(name)
 	if !ok || s == "" {

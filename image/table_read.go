@@ -40,7 +40,7 @@ func (d *Disk) hasGPT(sector int) (bool, error) {
 		if at < int64(sector) {
 			continue
 		}
-		if _, err := d.file.ReadAt(b, at); err != nil && !errors.Is(err, io.EOF) {
+		if _, err := d.r.ReadAt(b, at); err != nil && !errors.Is(err, io.EOF) {
 			return false, err
 		}
 		if string(b[:len(gptSignature)]) != gptSignature {
@@ -59,7 +59,7 @@ func (d *Disk) hasGPT(sector int) (bool, error) {
 }
 
 func (d *Disk) readGPT(sector int) error {
-	t, err := gpt.Read(storage{io.NewSectionReader(d.file, 0, d.Size)}, sector, sector)
+	t, err := gpt.Read(storage{io.NewSectionReader(d.r, 0, d.Size)}, sector, sector)
 	if err != nil {
 		return err
 	}
@@ -86,16 +86,16 @@ func (d *Disk) readGPT(sector int) error {
 // readMBR reads the four primary partitions. The first sector of a FAT looks like
 // an MBR as well, but for entries that make sense.
 func (d *Disk) readMBR() error {
-	s := storage{io.NewSectionReader(d.file, 0, d.Size)}
+	s := storage{io.NewSectionReader(d.r, 0, d.Size)}
 	t, err := mbr.Read(s, 512, 512)
 	if err != nil || d.Size < 512 {
 		return ErrNoTable
 	}
-	if format, _, _ := probe(io.NewSectionReader(d.file, 0, d.Size)); format != "" {
+	if format, _, _ := probe(io.NewSectionReader(d.r, 0, d.Size)); format != "" {
 		return ErrNoTable
 	}
 	sig := make([]byte, 4)
-	if _, err := d.file.ReadAt(sig, signatureAt); err != nil {
+	if _, err := d.r.ReadAt(sig, signatureAt); err != nil {
 		return err
 	}
 	d.Table, d.SectorSize = MBR, 512
