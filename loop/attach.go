@@ -56,7 +56,7 @@ func Attach(ctx context.Context, backing *os.File, opts Options) (*Device, error
 			return err
 		}
 		if !opts.AllowShared {
-			if err := refuseShared(&b); err != nil {
+			if err := refuseShared(ctx, &b); err != nil {
 				return err
 			}
 		}

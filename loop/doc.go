@@ -44,8 +44,9 @@
 //   - One file is attached twice, with two page caches: [ErrShared], unless
 //     Options.AllowShared. Looking for that costs 2.5 us on a machine with few
 //     block devices, 0.1 us for each loop device that exists, and 3 us for each
-//     that is bound. A program that has just made the file itself can set
-//     AllowShared and spare it.
+//     that is bound. Devices on files of the same name, such as memfds made with
+//     one, are opened for an instant to ask them. A program that has just made
+//     the file itself can set AllowShared and spare all that.
 //   - The ioctls of the whole device work through a partition, so that clearing
 //     one clears all: [Open] refuses partitions.
 //

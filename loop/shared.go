@@ -2,6 +2,7 @@ package loop
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -11,26 +12,40 @@ import (
 	"github.com/drivebay/drivebay/loop/internal/sys"
 )
 
-// refuseShared fails when the file of b is attached already.
+// lastLooks is how often refuseShared looks again: about 20 ms in all.
+const lastLooks = 12
+
+// refuseShared fails when the file of b is attached already, and stays so.
 //
 // The kernel has no such check, nor a way to ask which devices an inode backs.
 // Attaching must not slow down with the number of loop devices that merely
 // exist, so this looks at the bound ones alone, as /proc/partitions lists them
-// (a device without a single block is not there). Measured: 2.5 us where none
-// is bound, and 3 us for each that is.
+// (a device without a single block is not there).
+//
+// An attachment that was just closed can last a moment longer: in a child
+// process that has not executed its program yet, or in a look like this one by
+// another goroutine. So this looks again before it refuses.
 //
 // NB: looking and binding are two steps. Two calls in the same instant can both
 // find nothing.
-func refuseShared(b *backing) error {
-	bound, err := boundNumbers()
-	if err != nil {
-		return err
+func refuseShared(ctx context.Context, b *backing) error {
+	for attempt := 0; ; attempt++ {
+		bound, err := boundNumbers()
+		if err != nil {
+			return err
+		}
+		found, err := findInode(bound, b.fd, b.stat)
+		if err != nil || len(found) == 0 {
+			return err
+		}
+		if attempt == lastLooks {
+			return fmt.Errorf("%w, to %s (offset %d, size limit %d)",
+				ErrShared, found[0].Name, found[0].Offset, found[0].SizeLimit)
+		}
+		if err := backOff(ctx, attempt); err != nil {
+			return err
+		}
 	}
-	found, err := findInode(bound, b.fd, b.stat)
-	if err != nil || len(found) == 0 {
-		return err
-	}
-	return fmt.Errorf("%w, to %s (offset %d, size limit %d)", ErrShared, found[0].Name, found[0].Offset, found[0].SizeLimit)
 }
 
 // boundNumbers returns the numbers of the loop devices that have a capacity.
