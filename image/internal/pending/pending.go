@@ -1,4 +1,6 @@
-package image
+// Package pending makes files that appear under their names when they are
+// complete, and of which nothing is to be seen until then.
+package pending
 
 import (
 	"errors"
@@ -7,21 +9,23 @@ import (
 	"path/filepath"
 )
 
-// pending is a file that is not yet to be seen under its name.
-type pending struct {
+// File is a file that is not yet to be seen under its name.
+type File struct {
 	*os.File
 	name string // the name it is to have
 	temp string // the name it has, "" for none
 	done bool
 }
 
-// createPending creates a file that is to be called name, in the same directory.
-func createPending(name string) (*pending, error) {
+// Create creates a file that is to be called name, in the same directory. What
+// has that name already may only be a regular file. The file has to be discarded
+// in any case.
+func Create(name string) (*File, error) {
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
 		return nil, &fs.PathError{Op: "create", Path: name, Err: errors.New("it exists and is not a regular file")}
 	}
 	if f, err := createUnnamed(filepath.Dir(name)); err == nil {
-		return &pending{File: f, name: name}, nil
+		return &File{File: f, name: name}, nil
 	} else if !errors.Is(err, errors.ErrUnsupported) {
 		return nil, err
 	}
@@ -29,17 +33,17 @@ func createPending(name string) (*pending, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pending{File: f, name: name, temp: f.Name()}
+	p := &File{File: f, name: name, temp: f.Name()}
 	if err := f.Chmod(0o666 &^ umask()); err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		p.discard()
+		p.Discard()
 		return nil, err
 	}
 	return p, nil
 }
 
-// publish gives the file its name and closes it. Where it is to be durable, the
+// Publish gives the file its name and closes it. Where it is to be durable, the
 // file and the name of it are on stable storage afterwards.
-func (p *pending) publish(durable bool) error {
+func (p *File) Publish(durable bool) error {
 	if durable {
 		if err := p.Sync(); err != nil {
 			return err
@@ -67,8 +71,9 @@ func (p *pending) publish(durable bool) error {
 	return nil
 }
 
-// discard removes a file that has not been published.
-func (p *pending) discard() {
+// Discard closes and removes a file that has not been published. It may be called
+// more than once.
+func (p *File) Discard() {
 	if p.done {
 		return
 	}
