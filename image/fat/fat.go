@@ -85,7 +85,12 @@ type FileSystem struct {
 // A volume of a given size gets the type and the cluster size that mkfs.fat 4.2
 // would choose, unless the content only fits with another choice. A Size of 0
 // gives the smallest volume that holds the content, of whatever type and cluster
-// size make it so.
+// size make it so. What fits in a size fits in all larger ones.
+//
+// A volume that is too small is a [*volume.SizeError], one that is too large for
+// the type or the cluster size that were asked for an [ErrTooLarge]. What the tree
+// has that FAT cannot hold is one error that joins a [*filetree.PathError] for each
+// of the first ten files.
 //
 // The geometry's SectorSize may be 512, 1024, 2048 or 4096 bytes.
 func (fs *FileSystem) Plan(g volume.Geometry) (volume.Plan, error) {

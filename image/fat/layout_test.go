@@ -87,6 +87,28 @@ func TestArrangeBoundaries(t *testing.T) {
 	}
 }
 
+// Clusters of 64 KiB, which fatgen103 does without, come last.
+func TestSmallestClusters(t *testing.T) {
+	tr := filetree.New()
+	_, err := tr.Add("big", filetree.Entry{Size: 200 << 20})
+	require.NoError(t, err)
+	c, err := scan(tr, false, false)
+	require.NoError(t, err)
+	for _, tc := range []struct {
+		fs   FileSystem
+		want choice
+	}{
+		{FileSystem{}, choice{FAT16, 32 << 10}},
+		{FileSystem{Type: FAT32}, choice{FAT32, 2 << 10}},
+		{FileSystem{Type: FAT12}, choice{FAT12, 64 << 10}},
+		{FileSystem{ClusterSize: 64 << 10}, choice{FAT12, 64 << 10}},
+	} {
+		l, err := tc.fs.layout(volume.Geometry{SectorSize: 512}, c)
+		require.NoError(t, err)
+		require.Equal(t, tc.want, choice{l.typ, l.clusterSize()})
+	}
+}
+
 // What fits in a size fits in every larger one.
 func TestLayoutFitsLarger(t *testing.T) {
 	for _, fs := range []FileSystem{{}, {Type: FAT12}, {Type: FAT16}, {Type: FAT32}, {ClusterSize: 4096}} {
@@ -101,6 +123,9 @@ func TestLayoutFitsLarger(t *testing.T) {
 		require.NoError(t, err)
 		checkLayout(t, smallest)
 		for _, n := range []int64{1, 2, 8, 64, 100, 1000, 1001, 2000, 4000, 8000, 16001, 40000, 100000, 1 << 20, 1 << 24} {
+			if fs.Type == FAT12 && n > 100000 || fs.Type == FAT16 && n > 1<<20 {
+				continue
+			}
 			l, err := fs.layout(volume.Geometry{SectorSize: 512, Size: (smallest.sectors + n) * 512}, c)
 			require.NoError(t, err, "%v with %d sectors more than %d", fs.Type, n, smallest.sectors)
 			checkLayout(t, l)
@@ -108,6 +133,11 @@ func TestLayoutFitsLarger(t *testing.T) {
 			if l.typ != FAT32 {
 				require.GreaterOrEqual(t, l.rootEntries(), c.rootEntries())
 			}
+		}
+		if fs.Type == FAT12 {
+			_, err := fs.layout(volume.Geometry{SectorSize: 512, Size: 1 << 29}, c)
+			require.ErrorIs(t, err, ErrTooLarge)
+			require.EqualError(t, err, "fat: volume of 536870912 bytes: too large for FAT: want at most 266665984 for FAT12 with clusters of 65536 bytes")
 		}
 		_, err = fs.layout(volume.Geometry{SectorSize: 512, Size: (smallest.sectors - 1) * 512}, c)
 		var short *volume.SizeError
