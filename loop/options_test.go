@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"fmt"
 	"io/fs"
 	"math"
 	"strings"
@@ -137,6 +138,17 @@ func TestParsePartitions(t *testing.T) {
 			"   7       16      65536 loop12\n   8        0  268435456 sda\n   7       31 4 loop3", []int{0, 12, 3}},
 	} {
 		require.Equal(t, tc.want, parsePartitions([]byte(tc.text)), "%q", tc.text)
+	}
+}
+
+// What says that somebody else was faster, and what does not.
+func TestIsRace(t *testing.T) {
+	for errno, want := range map[error]bool{
+		sys.EBUSY: true, sys.ENXIO: true, sys.ENODEV: true, sys.ENOENT: true,
+		sys.EINVAL: false, sys.EACCES: false, ErrShared: false, nil: false,
+	} {
+		require.Equal(t, want, isRace(errno), "%v", errno)
+		require.Equal(t, want, isRace(fmt.Errorf("open: %w", errno)), "%v", errno)
 	}
 }
 
