@@ -3,10 +3,13 @@ package fat_test
 import (
 	"crypto/sha256"
 	"fmt"
+	gobuild "go/build"
 	"io/fs"
 	"maps"
 	"os"
 	"path"
+	"path/filepath"
+
 	"strings"
 	"testing"
 
@@ -18,6 +21,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/drivebay/drivebay/image/fat"
+	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/volume"
 )
 
 // geometries are volumes of each type.
@@ -86,6 +91,24 @@ func TestMtoolsReadsBack(t *testing.T) {
 			require.Equal(t, brief(sample["EFI/BOOT/BOOTX64.EFI"]), brief(run(t, "mtype", "-i", img, "::/efi/boot/bootx64.efi")))
 			require.Equal(t, sample["a name that is long.configuration"], run(t, "mtype", "-i", img, "::/ANAMET~2.CON"))
 		})
+	}
+}
+
+// A real tree on the smallest volume for it comes back byte by byte.
+func TestRealTree(t *testing.T) {
+	src := filepath.Join(gobuild.Default.GOROOT, "src", "net")
+	if _, err := os.Stat(src); err != nil {
+		t.Skipf("needs the sources of Go: %v", err)
+	}
+	tr, err := filetree.FromDir(src)
+	require.NoError(t, err)
+	for _, sector := range []int{512, 4096} {
+		img, info := build(t, &fat.FileSystem{Tree: tr}, volume.Geometry{SectorSize: sector})
+		require.Equal(t, info.Size, info.Used, "the smallest is full")
+		fsck(t, img)
+		dir := t.TempDir()
+		run(t, "mcopy", "-s", "-m", "-Q", "-i", img, "::*", dir)
+		require.Equal(t, readAll(t, os.DirFS(src)), readAll(t, os.DirFS(dir)))
 	}
 }
 
