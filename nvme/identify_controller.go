@@ -276,18 +276,18 @@ const (
 // PowerState is a power state descriptor: NVMe Base 2.0, 5.17.2.1 "Power State
 // Descriptor Data Structure".
 type PowerState struct {
-	MaxPower                uint16          `json:"max_power"`         // MP: see Power
-	Flags                   PowerStateFlags `json:"flags"`             // MXPS and NOPS
-	EntryLatency            uint32          `json:"entry_lat"`         // ENLAT: microseconds
-	ExitLatency             uint32          `json:"exit_lat"`          // EXLAT: microseconds
-	RelativeReadThroughput  uint8           `json:"read_tput"`         // RRT: lower is better
-	RelativeReadLatency     uint8           `json:"read_lat"`          // RRL: lower is better
-	RelativeWriteThroughput uint8           `json:"write_tput"`        // RWT: lower is better
-	RelativeWriteLatency    uint8           `json:"write_lat"`         // RWL: lower is better
-	IdlePower               uint16          `json:"idle_power"`        // IDLP: see IdleMicrowatts
-	IdlePowerScale          uint8           `json:"idle_scale"`        // IPS, bits 7:6: 1 is 100 uW, 2 is 10 mW
-	ActivePower             uint16          `json:"active_power"`      // ACTP: see ActiveMicrowatts
-	ActivePowerScale        uint8           `json:"active_work_scale"` // APS, bits 7:6; APW, the workload, bits 2:0
+	MaxPower                uint16          `json:"max_power"`    // MP: see Power
+	Flags                   PowerStateFlags `json:"flags"`        // MXPS and NOPS
+	EntryLatency            uint32          `json:"entry_lat"`    // ENLAT: microseconds
+	ExitLatency             uint32          `json:"exit_lat"`     // EXLAT: microseconds
+	RelativeReadThroughput  uint8           `json:"read_tput"`    // RRT: lower is better
+	RelativeReadLatency     uint8           `json:"read_lat"`     // RRL: lower is better
+	RelativeWriteThroughput uint8           `json:"write_tput"`   // RWT: lower is better
+	RelativeWriteLatency    uint8           `json:"write_lat"`    // RWL: lower is better
+	IdlePower               uint16          `json:"idle_power"`   // IDLP: see IdleMicrowatts
+	IdlePowerScale          uint8           `json:"-"`            // IPS, bits 7:6: 1 is 100 uW, 2 is 10 mW
+	ActivePower             uint16          `json:"active_power"` // ACTP: see ActiveMicrowatts
+	ActivePowerScale        uint8           `json:"-"`            // APS, bits 7:6; APW, the workload, bits 2:0
 }
 
 // PowerStateFlags are bits of a [PowerState].

@@ -137,12 +137,12 @@ func (p *PrimaryController) walk(w *wire.Walker) {
 
 // SecondaryController is an entry of [SecondaryControllers].
 type SecondaryController struct {
-	ID         uint16 `json:"scid"` // SCID
-	PrimaryID  uint16 `json:"pcid"` // PCID
-	State      uint8  `json:"scs"`  // SCS: bit 0 online
-	Function   uint16 `json:"vfn"`  // VFN: the virtual function; 0 if it is none
-	Queues     uint16 `json:"nvq"`  // NVQ
-	Interrupts uint16 `json:"nvi"`  // NVI
+	ID         uint16 `json:"secondary-controller-identifier"` // SCID
+	PrimaryID  uint16 `json:"primary-controller-identifier"`   // PCID
+	State      uint8  `json:"secondary-controller-state"`      // SCS: bit 0 online
+	Function   uint16 `json:"virtual-function-number"`         // VFN: the virtual function; 0 if it is none
+	Queues     uint16 `json:"num-virtual-queues"`              // NVQ
+	Interrupts uint16 `json:"num-virtual-interrupts"`          // NVI
 }
 
 func (*SecondaryController) size() int { return 32 }
@@ -170,7 +170,7 @@ func (l *SecondaryControllers) walk(w *wire.Walker) {
 
 // NVMSet is an entry of [NVMSetList].
 type NVMSet struct {
-	ID                  uint16  `json:"nvmsetid"`               // NVM Set Identifier
+	ID                  uint16  `json:"nvmset_id"`              // NVM Set Identifier
 	EnduranceGroupID    uint16  `json:"endurance_group_id"`     // Endurance Group Identifier
 	RandomRead4K        uint32  `json:"random_4k_read_typical"` // in units of 100 ns
 	OptimalWriteSize    uint32  `json:"optimal_write_size"`     // bytes
@@ -261,14 +261,14 @@ func walkEntries[T any, P interface {
 // Granularities is the Namespace Granularity List (CNS 16h): NVM Command Set
 // 1.0, 4.1.5.5.
 type Granularities struct {
-	Attributes uint32        `json:"attributes"` // bit 0: the entries match the LBA formats
-	Entries    []Granularity `json:"entries"`    // at most 16
+	Attributes uint32        `json:"attributes"`                 // bit 0: the entries match the LBA formats
+	Entries    []Granularity `json:"namespace-granularity-list"` // at most 16
 }
 
 // Granularity says in which steps a namespace's size and capacity waste none.
 type Granularity struct {
-	Size     uint64 `json:"nszegran"` // NSG: bytes
-	Capacity uint64 `json:"ncapgran"` // NCG: bytes
+	Size     uint64 `json:"namespace-size-granularity"`     // NSG: bytes
+	Capacity uint64 `json:"namespace-capacity-granularity"` // NCG: bytes
 }
 
 func (*Granularity) size() int { return 16 }

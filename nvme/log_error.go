@@ -82,7 +82,7 @@ func (l *FirmwareSlotLog) Revision(slot int) string {
 // The estimates are in seconds; FFFFFFFFh is none reported.
 type SanitizeLog struct {
 	Progress                 uint16 `json:"sprog"`                        // SPROG: of 65536; FFFFh unless a sanitize is in progress
-	StatusField              uint16 `json:"sstat"`                        // SSTAT: see State
+	StatusField              uint16 `json:"-"`                            // SSTAT: see State
 	CDW10                    uint32 `json:"cdw10_info"`                   // SCDW10: of the last sanitize started
 	OverwriteTime            uint32 `json:"time_over_write"`              // ETO
 	BlockEraseTime           uint32 `json:"time_block_erase"`             // ETBE

@@ -102,10 +102,10 @@ type EnduranceGroupLog struct {
 	SpareThreshold  uint8           `json:"avl_spare_threshold"` // percent
 	PercentageUsed  uint8           `json:"percent_used"`        // may exceed 100
 
-	EnduranceEstimate Uint128 `json:"endurance_estimate"`     // units of 1e9 bytes
-	DataUnitsRead     Uint128 `json:"data_units_read"`        // units of 1e9 bytes
-	DataUnitsWritten  Uint128 `json:"data_units_written"`     // units of 1e9 bytes
-	MediaUnitsWritten Uint128 `json:"mediate_write_commands"` // units of 1e9 bytes
+	EnduranceEstimate Uint128 `json:"endurance_estimate"`  // units of 1e9 bytes
+	DataUnitsRead     Uint128 `json:"data_units_read"`     // units of 1e9 bytes
+	DataUnitsWritten  Uint128 `json:"data_units_written"`  // units of 1e9 bytes
+	MediaUnitsWritten Uint128 `json:"media_units_written"` // units of 1e9 bytes
 	HostReadCommands  Uint128 `json:"host_read_cmds"`
 	HostWriteCommands Uint128 `json:"host_write_cmds"`
 	MediaErrors       Uint128 `json:"media_data_integrity_err"`

@@ -1,0 +1,160 @@
+package nvme
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// JSON: identify structures and log pages marshal to the names that nvme-cli 2.3
+// gives them with -o json, and to the same numbers, so that the two can be
+// compared. What differs: 128-bit counters are numbers here, not texts; texts are
+// without their padding; what nvme-cli puts under the device's name, or into a
+// list of objects with one member, is not wrapped here. The tests run nvme-cli.
+
+// MarshalJSON adds crdt1 to crdt3, and psds up to NPSS.
+func (c IdentifyController) MarshalJSON() ([]byte, error) {
+	type plain IdentifyController
+	return json.Marshal(struct {
+		plain
+		CRDT1 uint16       `json:"crdt1"`
+		CRDT2 uint16       `json:"crdt2"`
+		CRDT3 uint16       `json:"crdt3"`
+		PSDs  []PowerState `json:"psds"`
+	}{
+		plain(c), c.CommandRetryDelay[0], c.CommandRetryDelay[1], c.CommandRetryDelay[2],
+		c.PowerStates[:min(int(c.PowerStateCount)+1, len(c.PowerStates))],
+	})
+}
+
+// MarshalJSON takes apart the bytes that hold several fields.
+func (p PowerState) MarshalJSON() ([]byte, error) {
+	type plain PowerState
+	return json.Marshal(struct {
+		plain
+		IdleScale   uint8 `json:"idle_scale"`
+		Workload    uint8 `json:"active_power_work"`
+		ActiveScale uint8 `json:"active_scale"`
+	}{plain(p), p.IdlePowerScale >> 6, p.Workload(), p.ActivePowerScale >> 6})
+}
+
+// MarshalJSON adds lbafs, as many as the namespace offers.
+func (n IdentifyNamespace) MarshalJSON() ([]byte, error) {
+	type plain IdentifyNamespace
+	return json.Marshal(struct {
+		plain
+		Formats []LBAFormat `json:"lbafs"`
+	}{plain(n), n.OfferedFormats()})
+}
+
+// MarshalJSON takes the two fields of the format apart.
+func (f ExtendedFormat) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		STS int   `json:"sts"`
+		PIF uint8 `json:"pif"`
+	}{f.StorageTagSize(), f.Guard()})
+}
+
+// MarshalJSON names resources as the specification does: vqfrt, vifrt and so on.
+func (p PrimaryController) MarshalJSON() ([]byte, error) {
+	m := map[string]any{"cntlid": p.ControllerID, "portid": p.PortID, "crt": p.Types}
+	for prefix, r := range map[string]ControllerResource{"vq": p.Queues, "vi": p.Interrupts} {
+		m[prefix+"frt"], m[prefix+"rfa"], m[prefix+"rfap"] = r.Total, r.Assigned, r.Allocated
+		m[prefix+"prt"], m[prefix+"frsm"], m[prefix+"gran"] = r.Private, r.MaxSecondary, r.PreferGranularity
+	}
+	return json.Marshal(m)
+}
+
+// MarshalJSON adds the sensors that there are, and the thermal totals.
+func (l SMARTLog) MarshalJSON() ([]byte, error) {
+	type plain SMARTLog
+	return json.Marshal(struct {
+		plain
+		Sensor1      Temperature `json:"temperature_sensor_1,omitempty"`
+		Sensor2      Temperature `json:"temperature_sensor_2,omitempty"`
+		Sensor3      Temperature `json:"temperature_sensor_3,omitempty"`
+		Sensor4      Temperature `json:"temperature_sensor_4,omitempty"`
+		Sensor5      Temperature `json:"temperature_sensor_5,omitempty"`
+		Sensor6      Temperature `json:"temperature_sensor_6,omitempty"`
+		Sensor7      Temperature `json:"temperature_sensor_7,omitempty"`
+		Sensor8      Temperature `json:"temperature_sensor_8,omitempty"`
+		Transitions1 uint32      `json:"thm_temp1_trans_count"`
+		Transitions2 uint32      `json:"thm_temp2_trans_count"`
+		Time1        uint32      `json:"thm_temp1_total_time"`
+		Time2        uint32      `json:"thm_temp2_total_time"`
+	}{
+		plain(l), l.Sensors[0], l.Sensors[1], l.Sensors[2], l.Sensors[3], l.Sensors[4], l.Sensors[5], l.Sensors[6], l.Sensors[7],
+		l.ThermalTransitions[0], l.ThermalTransitions[1], l.ThermalTime[0], l.ThermalTime[1],
+	})
+}
+
+// MarshalJSON splits the status field into the status and the phase tag.
+func (e ErrorLogEntry) MarshalJSON() ([]byte, error) {
+	type plain ErrorLogEntry
+	return json.Marshal(struct {
+		plain
+		Status Status `json:"status_field"`
+		Phase  uint16 `json:"phase_tag"`
+	}{plain(e), e.Status(), e.StatusField & 1})
+}
+
+// MarshalJSON writes the active firmware info, and the revision of each slot
+// that is not empty.
+func (l FirmwareSlotLog) MarshalJSON() ([]byte, error) {
+	m := map[string]any{"Active Firmware Slot (afi)": l.ActiveInfo}
+	for i, revision := range l.Revisions {
+		if revision != "" {
+			m[fmt.Sprintf("Firmware Rev Slot %d", i+1)] = revision
+		}
+	}
+	return json.Marshal(m)
+}
+
+// MarshalJSON takes the status field apart.
+func (l SanitizeLog) MarshalJSON() ([]byte, error) {
+	type plain SanitizeLog
+	type sstat struct {
+		Erased uint32 `json:"global_erased"`
+		Passes int    `json:"no_cmplted_passes"`
+		Status string `json:"status"`
+	}
+	return json.Marshal(struct {
+		plain
+		Status sstat `json:"sstat"`
+	}{plain(l), sstat{bit(l.Erased(), 0), l.Passes(), fmt.Sprintf("(%d) %v", l.State(), l.State())}})
+}
+
+// MarshalJSON writes the test in progress, and a report for each entry of the
+// log, used or not.
+func (l SelfTestLog) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Current    SelfTest           `json:"Current Device Self-Test Operation"`
+		Completion uint8              `json:"Current Device Self-Test Completion"`
+		Results    [20]SelfTestResult `json:"List of Valid Reports"`
+	}{l.Current, l.Completion, l.Results})
+}
+
+// MarshalJSON leaves out the fields that are not valid.
+func (r SelfTestResult) MarshalJSON() ([]byte, error) {
+	m := map[string]any{"Self test result": r.Outcome()}
+	if r.Outcome() == SelfTestUnused {
+		return json.Marshal(m)
+	}
+	m["Self test code"] = r.Test()
+	m["Segment number"] = r.Segment
+	m["Valid Diagnostic Information"] = r.Valid
+	m["Power on hours"] = r.PowerOnHours
+	m["Vendor Specific"] = uint16(r.Vendor[0]) | uint16(r.Vendor[1])<<8
+	if r.Valid&SelfTestNSID != 0 {
+		m["Namespace Identifier"] = r.NSID
+	}
+	if r.Valid&SelfTestLBA != 0 {
+		m["Failing LBA"] = r.FailingLBA
+	}
+	if r.Valid&SelfTestStatusType != 0 {
+		m["Status Code Type"] = r.StatusType
+	}
+	if r.Valid&SelfTestStatusCode != 0 {
+		m["Status Code"] = r.StatusCode
+	}
+	return json.Marshal(m)
+}

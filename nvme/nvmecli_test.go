@@ -1,0 +1,230 @@
+package nvme_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/drivebay/drivebay/fixture"
+	"github.com/drivebay/drivebay/nvme"
+)
+
+// nvmeCLI runs nvme-cli on pages that the test has made; see
+// testdata/nvmecli.c.
+type nvmeCLI struct{ program, library, pages string }
+
+func newNVMeCLI(t *testing.T) *nvmeCLI {
+	t.Helper()
+	gcc := fixture.RequireTool(t, "gcc")
+	cli := &nvmeCLI{program: fixture.RequireTool(t, "nvme"), pages: t.TempDir()}
+	cli.library = filepath.Join(t.TempDir(), "nvmecli.so")
+	out, err := exec.Command(gcc, "-shared", "-fPIC", "-o", cli.library, "testdata/nvmecli.c").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return cli
+}
+
+// decode lets nvme-cli print the page, which answers the admin command that
+// name stands for.
+func (c *nvmeCLI) decode(t *testing.T, name string, page []byte, args ...string) any {
+	t.Helper()
+	require.NoError(t, os.WriteFile(filepath.Join(c.pages, name), page, 0o600))
+	cmd := exec.Command(c.program, append(args, "/dev/null", "-o", "json")...)
+	cmd.Env = append(os.Environ(), "LD_PRELOAD="+c.library, "NVMECLI_PAGES="+c.pages)
+	out, err := cmd.Output()
+	require.NoError(t, err, "%v", cmd.Args)
+	out = out[max(bytes.IndexByte(out, '{'), 0):] // some commands begin with a line of text
+	return parse(t, out)
+}
+
+func parse(t *testing.T, b []byte) any {
+	t.Helper()
+	var v any
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	require.NoError(t, d.Decode(&v), "%s", b)
+	return v
+}
+
+// plain makes numbers, which nvme-cli writes as texts if they have 128 bits,
+// and padded texts comparable.
+func plain(v any) string { return strings.TrimRight(fmt.Sprint(v), " ") }
+
+// diff compares ours with nvme-cli's, member by member. What only nvme-cli has
+// is a difference; what only we have is not.
+func diff(path string, ours, theirs any) []string {
+	switch theirs := theirs.(type) {
+	case map[string]any:
+		o, ok := ours.(map[string]any)
+		if !ok {
+			return []string{fmt.Sprintf("%s is no object but %v", path, ours)}
+		}
+		var all []string
+		for _, name := range slices.Sorted(maps.Keys(theirs)) {
+			if _, ok := o[name]; !ok {
+				all = append(all, fmt.Sprintf("%s.%s is missing, want %v", path, name, theirs[name]))
+				continue
+			}
+			all = append(all, diff(path+"."+name, o[name], theirs[name])...)
+		}
+		return all
+	case []any:
+		o, ok := ours.([]any)
+		if !ok || len(o) < len(theirs) {
+			return []string{fmt.Sprintf("%s has not %d members: %v", path, len(theirs), ours)}
+		}
+		var all []string
+		for i := range theirs {
+			all = append(all, diff(fmt.Sprintf("%s[%d]", path, i), o[i], theirs[i])...)
+		}
+		return all
+	}
+	if plain(ours) != plain(theirs) {
+		return []string{fmt.Sprintf("%s is %v, want %v", path, ours, theirs)}
+	}
+	return nil
+}
+
+// Pages of random bytes are decoded by nvme-cli and by us, and the two agree in
+// every name and every number.
+func TestNVMeCLIAgrees(t *testing.T) {
+	cli := newNVMeCLI(t)
+	random := rand.New(rand.NewPCG(7, 7))
+	text := func(b []byte, s string) {
+		copy(b, bytes.Repeat([]byte(" "), len(b)))
+		copy(b, s)
+	}
+	for _, c := range []struct {
+		command string
+		page    string
+		fix     func(b []byte)
+		into    nvme.Structure
+		unwrap  func(theirs any) any
+	}{
+		{"id-ctrl", "06-01", func(b []byte) {
+			text(b[4:24], "SERIAL")
+			text(b[24:64], "A model")
+			text(b[64:72], "1.2.3")
+			b[263] = 31 // power states, less one
+			clear(b[768:1024])
+			copy(b[768:], "nqn.2026-01.example:drive")
+		}, new(nvme.IdentifyController), nil},
+		{"id-ns -n 1", "06-00", func(b []byte) { b[24] |= 1 << 4; b[25], b[82] = 63, 0 }, new(nvme.IdentifyNamespace), nil},
+		{"id-ns -n 1", "06-00", func(b []byte) { b[24] &^= 1 << 4; b[25], b[82] = 9, 3 }, new(nvme.IdentifyNamespace), nil},
+		{"nvm-id-ctrl", "06-06", nil, new(nvme.NVMController), nil},
+		{"nvm-id-ns -n 1", "06-05", nil, new(nvme.NVMNamespace), nil},
+		{"cmdset-ind-id-ns -n 1", "06-08", nil, new(nvme.IndependentNamespace), nil},
+		{"primary-ctrl-caps", "06-14", nil, new(nvme.PrimaryController), nil},
+		{"list-secondary", "06-15", func(b []byte) { b[0] = 127 }, new(nvme.SecondaryControllers), member("secondary-controllers")},
+		{"id-nvmset", "06-04", func(b []byte) { b[0] = 31 }, new(nvme.NVMSetList), member("NVMSet")},
+		{"id-domain", "06-18", func(b []byte) { b[0] = 31 }, new(nvme.DomainList), member("domain_list")},
+		{"id-ns-granularity", "06-16", func(b []byte) { b[4] = 15 }, new(nvme.Granularities), func(theirs any) any {
+			delete(theirs.(map[string]any), "num-descriptors")
+			return theirs
+		}},
+		{"smart-log", "02-02", nil, new(nvme.SMARTLog), nil},
+		{"endurance-log -g 1", "02-09", nil, new(nvme.EnduranceGroupLog), nil},
+		{"self-test-log", "02-06", func(b []byte) {
+			for i := range 20 { // an outcome that is used, with all valid, or some
+				b[4+28*i] = byte(i%10 | 1<<4)
+				b[4+28*i+2] &= 0xf
+			}
+			b[4+28*19] = 0x0f
+		}, new(nvme.SelfTestLog), nil},
+		{"sanitize-log", "02-81", nil, new(nvme.SanitizeLog), func(theirs any) any {
+			log := member("null")(theirs)
+			delete(log.(map[string]any)["sstat"].(map[string]any), "status") // a text
+			return log
+		}},
+		{"resv-notif-log", "02-80", nil, new(nvme.ReservationNotification), nil},
+	} {
+		t.Run(c.command, func(t *testing.T) {
+			page := make([]byte, 4096)
+			for i := range page {
+				page[i] = byte(random.Uint32() & 0x7f) // nvme-cli 2.3 takes 32 bits for signed
+			}
+			if c.fix != nil {
+				c.fix(page)
+			}
+			theirs := cli.decode(t, c.page, page, strings.Fields(c.command)...)
+			if c.unwrap != nil {
+				theirs = c.unwrap(theirs)
+			}
+			require.NoError(t, nvme.Decode(page, c.into))
+			b, err := json.Marshal(c.into)
+			require.NoError(t, err)
+			require.Empty(t, diff("", parse(t, b), theirs))
+		})
+	}
+}
+
+// member returns the function that takes a member out of an object.
+func member(name string) func(any) any {
+	return func(v any) any { return v.(map[string]any)[name] }
+}
+
+func TestNVMeCLIAgreesOnLists(t *testing.T) {
+	cli := newNVMeCLI(t)
+
+	entry := nvme.ErrorLogEntry{
+		ErrorCount: 7, SQID: 1, CommandID: 2, StatusField: 0x4005<<1 | 1, ParameterLocation: 0xffff, LBA: 99, NSID: 1,
+		VendorLog: 3, TransportType: 4, CommandSpecific: 5, TransportSpecific: 6,
+	}
+	page, err := nvme.Encode(&entry)
+	require.NoError(t, err)
+	identify, err := nvme.Encode(&nvme.IdentifyController{ErrorLogEntries: 3})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(cli.pages, "06-01"), identify, 0o600))
+	theirs := member("errors")(cli.decode(t, "02-01", page, "error-log", "-e", "1"))
+	b, err := json.Marshal([]nvme.ErrorLogEntry{entry})
+	require.NoError(t, err)
+	require.Empty(t, diff("", parse(t, b), theirs))
+
+	slots := nvme.FirmwareSlotLog{ActiveInfo: 0x21, Revisions: [7]string{"1.0", "2.0"}}
+	page, err = nvme.Encode(&slots)
+	require.NoError(t, err)
+	fw := member("null")(cli.decode(t, "02-03", page, "fw-log")).(map[string]any)
+	require.Equal(t, []string{"Active Firmware Slot (afi)", "Firmware Rev Slot 1", "Firmware Rev Slot 2"}, slices.Sorted(maps.Keys(fw)))
+	require.Contains(t, fw["Firmware Rev Slot 2"], "(2.0")
+
+	namespaces := nvme.NamespaceList{1, 2, 70000}
+	page, err = nvme.Encode(&namespaces)
+	require.NoError(t, err)
+	require.Equal(t, `{"nsid_list":[{"nsid":1},{"nsid":2},{"nsid":70000}]}`, compact(t, cli.decode(t, "06-02", page, "list-ns")))
+
+	controllers := nvme.ControllerList{1, 9}
+	page, err = nvme.Encode(&controllers)
+	require.NoError(t, err)
+	require.Equal(t, `{"ctrl_list":[{"ctrl_id":1},{"ctrl_id":9}],"num_ctrl":2}`, compact(t, cli.decode(t, "06-13", page, "list-ctrl")))
+
+	descriptors := nvme.NamespaceDescriptors{
+		EUI64: nvme.EUI64{1, 2, 3}, NGUID: nvme.NGUID{4, 5}, UUID: nvme.UUID{6, 7}, CommandSet: nvme.ZonedCommandSet, CommandSetReported: true,
+	}
+	page, err = nvme.Encode(&descriptors)
+	require.NoError(t, err)
+	ours, err := json.Marshal(descriptors)
+	require.NoError(t, err)
+	merged := map[string]any{}
+	for _, d := range member("ns-descs")(cli.decode(t, "06-03", page, "ns-descs", "-n", "1")).([]any) {
+		kind := member("type")(d).(string)
+		merged[kind] = member(kind)(d)
+	}
+	require.Equal(t, "0x2", merged["csi"])
+	merged["csi"] = 2
+	require.Empty(t, diff("", parse(t, ours), merged))
+}
+
+func compact(t *testing.T, v any) string {
+	b, err := json.Marshal(v)
+	require.NoError(t, err)
+	return string(b)
+}
