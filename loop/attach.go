@@ -16,10 +16,15 @@ import (
 // LOOP_CTL_GET_FREE and LOOP_CONFIGURE: an exponential backoff with jitter,
 // about a second in all. 64 goroutines that attach at once need one retry in
 // ten attaches, and no attach needs more than a few.
+//
+// The kernel names the lowest free device each time. If that one is stuck,
+// because a program holds it open with O_EXCL and does not bind it, Attach
+// adds another device, after some 30 ms.
 const (
-	maxAttempts  = 250
-	firstBackoff = 20 * time.Microsecond
-	maxBackoff   = 5 * time.Millisecond
+	maxAttempts   = 250
+	stuckAttempts = 20
+	firstBackoff  = 20 * time.Microsecond
+	maxBackoff    = 5 * time.Millisecond
 )
 
 // Attach binds the file backing to a free loop device, by one LOOP_CONFIGURE.
@@ -78,15 +83,26 @@ func attach(ctx context.Context, config *sys.Config, dio DirectIO) (*Device, err
 		return nil, err
 	}
 	defer sys.Close(ctl)
+	last, stuck := -1, 0
 	for attempt := range maxAttempts {
-		if err = d.bind(ctl, config); err == nil {
+		next := sys.FreeNumber
+		if stuck == stuckAttempts {
+			next, stuck = sys.AddDevice, 0
+		}
+		var number int
+		if number, err = next(ctl); err != nil {
 			break
 		}
-		if !isRace(err) {
+		if err = d.bind(number, config); !isRace(err) {
 			break
+		}
+		if number == last {
+			stuck++
+		} else {
+			last, stuck = number, 0
 		}
 		if err2 := backOff(ctx, attempt); err2 != nil {
-			err = errors.Join(err2, err)
+			err = fmt.Errorf("%w, after: %w", err2, err)
 			break
 		}
 	}
@@ -96,7 +112,7 @@ func attach(ctx context.Context, config *sys.Config, dio DirectIO) (*Device, err
 	}
 	if err != nil {
 		_ = d.discard()
-		if isRace(err) {
+		if isRace(err) && ctx.Err() == nil {
 			err = fmt.Errorf("%w after %d attempts: %w", ErrBusy, maxAttempts, err)
 		}
 		return nil, err
@@ -143,12 +159,8 @@ func (n *nodes) openControl() (int, error) {
 	return fd, err
 }
 
-// bind configures the device that the kernel says is free.
-func (d *Device) bind(ctl int, config *sys.Config) error {
-	number, err := sys.FreeNumber(ctl)
-	if err != nil {
-		return err
-	}
+// bind configures the device loopNUMBER, which was free a moment ago.
+func (d *Device) bind(number int, config *sys.Config) error {
 	flags := sys.ReadWrite
 	if config.Flags&sys.FlagReadOnly != 0 {
 		flags = sys.ReadOnly

@@ -141,6 +141,21 @@ func FreeNumber(ctl int) (int, error) {
 	}
 }
 
+// AddDevice is LOOP_CTL_ADD of whatever number is not in use, which it returns.
+func AddDevice(ctl int) (int, error) {
+	for {
+		// NB: the argument is a long, and negative means any number.
+		n, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(ctl), unix.LOOP_CTL_ADD, ^uintptr(0))
+		switch errno {
+		case 0:
+			return int(n), nil
+		case unix.EINTR:
+			continue
+		}
+		return 0, os.NewSyscallError("ioctl(LOOP_CTL_ADD)", errno)
+	}
+}
+
 // Configure is LOOP_CONFIGURE, Linux 5.8.
 func Configure(fd int, c *Config) error {
 	raw := unix.LoopConfig{

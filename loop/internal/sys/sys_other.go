@@ -38,6 +38,7 @@ func StatAt(int, string) (Stat, error)             { return Stat{}, errors.ErrUn
 func StatPath(string) (Stat, error)                { return Stat{}, errors.ErrUnsupported }
 func FileAccess(int) (Access, error)               { return Access{}, errors.ErrUnsupported }
 func FreeNumber(int) (int, error)                  { return 0, errors.ErrUnsupported }
+func AddDevice(int) (int, error)                   { return 0, errors.ErrUnsupported }
 func Configure(int, *Config) error                 { return errors.ErrUnsupported }
 func GetStatus(int) (Status, error)                { return Status{}, errors.ErrUnsupported }
 func Clear(int) error                              { return errors.ErrUnsupported }
