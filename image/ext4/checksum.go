@@ -1,9 +1,6 @@
 package ext4
 
-import (
-	"encoding/binary"
-	"hash/crc32"
-)
+import "hash/crc32"
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
@@ -15,9 +12,11 @@ func crc32c(crc uint32, data []byte) uint32 {
 
 // crc32cU32 continues a checksum over a little-endian number.
 func crc32cU32(crc, v uint32) uint32 {
-	var b [4]byte
-	binary.LittleEndian.PutUint32(b[:], v)
-	return crc32c(crc, b[:])
+	for range 4 {
+		crc = castagnoli[byte(crc)^byte(v)] ^ crc>>8
+		v >>= 8
+	}
+	return crc
 }
 
 // inodeSeed is where the checksums of all that belongs to an inode begin:

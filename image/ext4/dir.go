@@ -108,34 +108,34 @@ func (d *dirBlock) close(seed uint32) {
 	binary.LittleEndian.PutUint32(d.b[tail+8:], crc32c(seed, d.b[:tail]))
 }
 
-// writeDir writes the blocks of a directory, each to where emit puts it.
-func (p *plan) writeDir(ino uint32, emit func(b []byte) error) error {
-	n, ok := p.node(ino)
-	if ok && p.isIndexed(ino) {
-		return p.writeIndexed(ino, n, emit)
+// writeDir writes the blocks of a directory.
+func (x *writer) writeDir(ino uint32, pl *placement) error {
+	blocks := &blockCounter{extents: pl.extents}
+	n, ok := x.node(ino)
+	if ok && x.isIndexed(ino) {
+		return x.writeIndexed(ino, n, blocks)
 	}
-	buf := make([]byte, p.layout.blockSize)
-	d := dirBlock{b: buf}
-	d.dots(ino, p.parent(ino))
+	clear(x.buf)
+	d := dirBlock{b: x.buf}
+	d.dots(ino, x.parent(ino))
 	if ok {
-		var name []byte
 		for c := range n.Children() {
-			name = c.AppendName(name[:0])
-			d.add(p.inode(c), dirType(c), name)
+			x.index.name = c.AppendName(x.index.name[:0])
+			d.add(x.inode(c), dirType(c), x.index.name)
 		}
 		if ino == inoRoot {
-			p.addLostFound(&d)
+			x.addLostFound(&d)
 		}
 	}
-	d.close(p.inodeSeed(ino))
-	if err := emit(buf); err != nil {
+	d.close(x.inodeSeed(ino))
+	if err := x.writeBlock(blocks.next(), x.buf); err != nil {
 		return err
 	}
-	for range p.dirLen(ino) - 1 {
-		clear(buf)
-		d = dirBlock{b: buf}
-		d.close(p.inodeSeed(ino))
-		if err := emit(buf); err != nil {
+	for range x.dirLen(ino) - 1 {
+		clear(x.buf)
+		d = dirBlock{b: x.buf}
+		d.close(x.inodeSeed(ino))
+		if err := x.writeBlock(blocks.next(), x.buf); err != nil {
 			return err
 		}
 	}

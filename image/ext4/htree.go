@@ -1,7 +1,6 @@
 package ext4
 
 import (
-	"cmp"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -22,19 +21,24 @@ const (
 	dxInfoLen     = indexEntryLen // dx_root_info.info_length
 )
 
-// hashed is an entry of a directory, by the hash of its name.
-type hashed struct {
-	hash uint32
-	id   uint32 // of the node, or lostFoundID
-}
-
 // dirIndex is a directory as it lies in hash order: leaves of entries, and what
-// leads to them.
+// leads to them. It may be used for one directory after the other.
 type dirIndex struct {
-	entries []hashed
+	keys    []uint64 // the entries: the hash, below it the place in ids
+	ids     []uint32 // nodes in the order of their names, or lostFoundID
 	leaves  []uint32 // the first entry of each
 	nodes   int      // blocks between the root and the leaves
 	perNode int
+	name    []byte
+}
+
+func (x *dirIndex) hash(entry uint32) uint32 { return uint32(x.keys[entry] >> 32) }
+func (x *dirIndex) id(entry uint32) uint32   { return x.ids[uint32(x.keys[entry])] }
+
+// add enters a node with the name that is in x.name.
+func (x *dirIndex) add(seed [4]uint32, id uint32) {
+	x.keys = append(x.keys, uint64(nameHash(seed, x.name))<<32|uint64(len(x.ids)))
+	x.ids = append(x.ids, id)
 }
 
 // blocks returns the length of the directory.
@@ -44,34 +48,34 @@ func (x *dirIndex) blocks() int { return 1 + x.nodes + len(x.leaves) }
 // marked where the leaf before it ends with the same.
 func (x *dirIndex) leafHash(i int) uint32 {
 	k := x.leaves[i]
-	h := x.entries[k].hash
-	if k > 0 && x.entries[k-1].hash == h {
+	h := x.hash(k)
+	if k > 0 && x.hash(k-1) == h {
 		h |= 1
 	}
 	return h
 }
 
-// newDirIndex sorts a directory by hash and cuts it into leaves.
-func (p *plan) newDirIndex(ino uint32, n filetree.Node) (*dirIndex, error) {
-	x := &dirIndex{}
-	var name []byte
+// indexDir sorts a directory by hash and cuts it into leaves.
+func (p *plan) indexDir(x *dirIndex, ino uint32, n filetree.Node) error {
+	*x = dirIndex{keys: x.keys[:0], ids: x.ids[:0], leaves: x.leaves[:0], name: x.name}
 	for c := range n.Children() {
-		name = c.AppendName(name[:0])
-		x.entries = append(x.entries, hashed{nameHash(p.dirSeed, name), uint32(c.ID())})
+		x.name = c.AppendName(x.name[:0])
+		x.add(p.dirSeed, uint32(c.ID()))
 	}
 	if _, ok := p.node(inoLostFound); ino == inoRoot && !ok {
-		x.entries = append(x.entries, hashed{nameHash(p.dirSeed, []byte(lostFound)), lostFoundID})
+		x.name = append(x.name[:0], lostFound...)
+		x.add(p.dirSeed, lostFoundID)
 	}
-	slices.SortStableFunc(x.entries, func(a, b hashed) int { return cmp.Compare(a.hash, b.hash) })
+	slices.Sort(x.keys)
 
 	full := (int(p.blockSize) - dirTail) * leafFill / 5
 	used := full
-	for i, e := range x.entries {
-		_, _, name = p.entry(e.id, name[:0])
-		used += direntLen(len(name))
+	for i := range uint32(len(x.keys)) {
+		_, _, x.name = p.entry(x.id(i), x.name[:0])
+		used += direntLen(len(x.name))
 		if used > full {
-			x.leaves = append(x.leaves, uint32(i))
-			used = direntLen(len(name))
+			x.leaves = append(x.leaves, i)
+			used = direntLen(len(x.name))
 		}
 	}
 	x.perNode = (int(p.blockSize) - nodeHead - indexTail) / indexEntryLen
@@ -80,10 +84,10 @@ func (p *plan) newDirIndex(ino uint32, n filetree.Node) (*dirIndex, error) {
 		x.nodes = (len(x.leaves) + x.perNode - 1) / x.perNode
 	}
 	if x.nodes > perRoot {
-		return nil, fileError(n, fmt.Errorf("%w: directory of %d entries needs %d blocks, its index leads to %d",
-			ErrUnsupported, len(x.entries), len(x.leaves), perRoot*x.perNode))
+		return fileError(n, fmt.Errorf("%w: directory of %d entries needs %d blocks, its index leads to %d",
+			ErrUnsupported, len(x.keys), len(x.leaves), perRoot*x.perNode))
 	}
-	return x, nil
+	return nil
 }
 
 // entry returns what a directory's entry says of a node, with the name appended
@@ -98,49 +102,53 @@ func (p *plan) entry(id uint32, b []byte) (ino uint32, typ uint8, name []byte) {
 
 // writeIndexed writes a directory with an index: the root, the nodes below it,
 // the leaves.
-func (p *plan) writeIndexed(ino uint32, n filetree.Node, emit func(b []byte) error) error {
-	x, err := p.newDirIndex(ino, n)
-	if err != nil {
+func (x *writer) writeIndexed(ino uint32, n filetree.Node, blocks *blockCounter) error {
+	index := &x.index
+	if err := x.indexDir(index, ino, n); err != nil {
 		return err
 	}
-	seed := p.inodeSeed(ino)
-	buf := make([]byte, p.blockSize)
-	p.putIndexRoot(buf, ino, x, seed)
-	if err := emit(buf); err != nil {
+	seed := x.inodeSeed(ino)
+	clear(x.buf)
+	x.putIndexRoot(x.buf, ino, index, seed)
+	if err := x.writeBlock(blocks.next(), x.buf); err != nil {
 		return err
 	}
-	for i := range x.nodes {
-		clear(buf)
-		binary.LittleEndian.PutUint16(buf[4:], uint16(p.blockSize))
-		from := i * x.perNode
-		to := min(from+x.perNode, len(x.leaves))
-		putIndex(buf, nodeHead, to-from, seed, func(k int) (uint32, uint32) {
-			return x.leafHash(from + k), uint32(1 + x.nodes + from + k)
-		})
-		if err := emit(buf); err != nil {
+	for i := range index.nodes {
+		clear(x.buf)
+		index.putNode(x.buf, i, seed)
+		if err := x.writeBlock(blocks.next(), x.buf); err != nil {
 			return err
 		}
 	}
-	var name []byte
-	for i, from := range x.leaves {
-		to := uint32(len(x.entries))
-		if i+1 < len(x.leaves) {
-			to = x.leaves[i+1]
+	for i, from := range index.leaves {
+		to := uint32(len(index.keys))
+		if i+1 < len(index.leaves) {
+			to = index.leaves[i+1]
 		}
-		clear(buf)
-		d := dirBlock{b: buf}
-		for _, e := range x.entries[from:to] {
+		clear(x.buf)
+		d := dirBlock{b: x.buf}
+		for e := from; e < to; e++ {
 			var child uint32
 			var typ uint8
-			child, typ, name = p.entry(e.id, name[:0])
-			d.add(child, typ, name)
+			child, typ, index.name = x.entry(index.id(e), index.name[:0])
+			d.add(child, typ, index.name)
 		}
 		d.close(seed)
-		if err := emit(buf); err != nil {
+		if err := x.writeBlock(blocks.next(), x.buf); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// putNode fills node i between the root and the leaves.
+func (x *dirIndex) putNode(b []byte, i int, seed uint32) {
+	binary.LittleEndian.PutUint16(b[4:], uint16(len(b)))
+	from := i * x.perNode
+	to := min(from+x.perNode, len(x.leaves))
+	putIndex(b, nodeHead, to-from, seed, func(k int) (uint32, uint32) {
+		return x.leafHash(from + k), uint32(1 + x.nodes + from + k)
+	})
 }
 
 // putIndexRoot fills the first block of an indexed directory, which a reader

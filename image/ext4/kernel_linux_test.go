@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -176,41 +175,6 @@ var times = []time.Time{
 	time.Unix(1<<31, 0), time.Unix(1<<32, 123456789), time.Unix(3<<32-1<<31-1, 1), time.Unix(1<<34-1<<31-1, 0),
 }
 
-// sparse returns a file with data in the ranges.
-func sparse(size int64, data ...filetree.Range) filetree.Entry {
-	e := filetree.Entry{Mode: 0o644, Size: size, Data: append([]filetree.Range{}, data...)}
-	e.Open = func() (filetree.Content, error) { return &sparseContent{size: size, data: data}, nil }
-	return e
-}
-
-// sparseContent has the bytes of its own offsets in the ranges, zeros elsewhere.
-type sparseContent struct {
-	pos, size int64
-	data      []filetree.Range
-}
-
-func (c *sparseContent) Read(p []byte) (int, error) {
-	if c.pos == c.size {
-		return 0, io.EOF
-	}
-	p = p[:min(int64(len(p)), c.size-c.pos)]
-	clear(p)
-	for _, r := range c.data {
-		for o := max(r.Offset, c.pos); o < min(r.End(), c.pos+int64(len(p))); o++ {
-			p[o-c.pos] = byte(o%251) + 1
-		}
-	}
-	c.pos += int64(len(p))
-	return len(p), nil
-}
-
-func (c *sparseContent) Seek(off int64, whence int) (int64, error) {
-	c.pos = off + [...]int64{0, c.pos, c.size}[whence]
-	return c.pos, nil
-}
-
-func (c *sparseContent) Close() error { return nil }
-
 // requireSame has the kernel's view of an image compared with its tree.
 func requireSame(t *testing.T, want *filetree.Tree, dir string) {
 	t.Helper()
@@ -367,5 +331,33 @@ func TestWriteTwiceIsTheSame(t *testing.T) {
 		got, err := os.ReadFile(name)
 		require.NoError(t, err)
 		require.True(t, bytes.Equal(want, got), name)
+	}
+}
+
+// TestGrowOnline has the kernel grow a mounted image.
+func TestGrowOnline(t *testing.T) {
+	status, err := os.ReadFile("/proc/self/status")
+	require.NoError(t, err)
+	var capabilities uint64
+	_, effective, _ := strings.Cut(string(status), "CapEff:")
+	_, err = fmt.Sscanf(effective, "%x", &capabilities)
+	require.NoError(t, err)
+	if capabilities&(1<<unix.CAP_SYS_RESOURCE) == 0 {
+		t.Skip("the kernel wants CAP_SYS_RESOURCE of who resizes")
+	}
+	for _, blockSize := range []int{1024, 4096} {
+		for _, to := range []int64{64 << 20, 300 << 20, 20 << 30} {
+			t.Run(fmt.Sprintf("%d/%d", blockSize, to), func(t *testing.T) {
+				image := write(t, &ext4.FileSystem{BlockSize: blockSize, Tree: everything(t)}, 32<<20)
+				require.NoError(t, os.Truncate(image, to))
+				dir, unmount := mount(t, image, "rw")
+				tool(t, "resize2fs", strings.TrimSpace(tool(t, "findmnt", "-no", "SOURCE", dir)))
+				requireSame(t, everything(t), dir)
+				require.NoError(t, os.WriteFile(filepath.Join(dir, "new"), pattern(10<<20), 0o644))
+				unmount()
+				fsck(t, image)
+				require.Equal(t, to/int64(blockSize), number(t, tool(t, "dumpe2fs", "-h", image), "Block count:"))
+			})
+		}
 	}
 }

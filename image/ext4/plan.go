@@ -30,6 +30,7 @@ type plan struct {
 	nodeOf     []uint32          // from inode 11 on
 	longDirs   map[uint32]uint32 // blocks of directories that have more than one
 	dataBlocks int64             // but for extent trees
+	index      dirIndex          // for the scan
 	sharing    xattrSharing
 	xattrRefs  []xattrRef // by inode
 	// xattrBlocks are in the order of their owners.
@@ -61,7 +62,7 @@ func newPlan(fs *FileSystem, g volume.Geometry) (*plan, error) {
 	if err := p.fit(fs, g.Size); err != nil {
 		return nil, err
 	}
-	p.sharing = xattrSharing{}
+	p.index, p.sharing = dirIndex{}, xattrSharing{}
 	return p, nil
 }
 

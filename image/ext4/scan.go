@@ -88,11 +88,10 @@ func (p *plan) measureDir(ino uint32, dir filetree.Node, used int) error {
 		p.setDirLen(ino, n)
 		return nil
 	}
-	x, err := p.newDirIndex(ino, dir)
-	if err != nil {
+	if err := p.indexDir(&p.index, ino, dir); err != nil {
 		return err
 	}
-	p.setDirLen(ino, int64(x.blocks()))
+	p.setDirLen(ino, int64(p.index.blocks()))
 	return nil
 }
 

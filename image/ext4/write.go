@@ -26,6 +26,7 @@ type writer struct {
 	data    allocator // of the files' blocks
 	inodePl placement
 	dataPl  placement
+	index   dirIndex
 }
 
 // Write implements [volume.Plan].
@@ -128,8 +129,7 @@ func (x *writer) writeInode(ino uint32, pl *placement) error {
 	var err error
 	switch {
 	case !ok || n.IsDir():
-		next := blockCounter{extents: pl.extents}
-		err = x.writeDir(ino, func(b []byte) error { return x.writeBlock(next.next(), b) })
+		err = x.writeDir(ino, pl)
 	case len(pl.extents) == 0 && n.Size() == 0:
 	case n.UnixMode()&modeType == modeSymlink:
 		clear(x.buf)
