@@ -129,9 +129,11 @@ func (d *Device) openNode(name string, num DeviceNumber, flag int) (*os.File, er
 //
 // With that the kernel unbinds a device that was not made to persist, before
 // Close returns; unless somebody else has it or a partition of it open or
-// mounted: then when the last of them is done. A child process that another
-// goroutine is just starting counts as such until it has executed its program,
-// for it has copies of all descriptors. [Device.Detach] waits for those.
+// mounted: then when the last of them is done. For some microseconds that can
+// be a child process that another goroutine is just starting, which has copies
+// of all descriptors until it has executed its program; or a process that was
+// told that the device is free and came too late to bind it. [Device.Detach]
+// waits for those.
 func (d *Device) Close() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -153,6 +155,9 @@ func (d *Device) discard() error {
 	}
 	return d.file.Close()
 }
+
+// passingAttempts bounds Detach's wait for others: about 100 ms.
+const passingAttempts = 50
 
 // Detach unbinds the device, one made to persist as well, and closes the
 // Device. When it returns without error, the device is unbound.
@@ -180,8 +185,14 @@ func (d *Device) Detach() error {
 	if err = errors.Join(err, d.discard()); err != nil {
 		return fmt.Errorf("loop: detach %s: %w", d.Name(), err)
 	}
+	// The others can be such that are done in an instant: those of a process
+	// that was told that this device is free, and came too late to bind it.
+	limit := maxAttempts
+	if others {
+		limit = passingAttempts
+	}
 	for attempt := 0; d.stillBound(); attempt++ {
-		if others || attempt == maxAttempts {
+		if attempt == limit {
 			return fmt.Errorf("loop: detach %s: %w elsewhere; the kernel detaches it after that", d.Name(), ErrBusy)
 		}
 		_ = backOff(context.Background(), attempt)

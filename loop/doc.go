@@ -53,9 +53,10 @@
 // # What to know
 //
 //   - Open files and mounts of the device or of a partition keep it bound after
-//     Close; the kernel unbinds it after the last of them. So does, for some
-//     microseconds, a child process that another goroutine is just starting.
-//     [Device.Detach] waits for the latter and reports the former.
+//     Close; the kernel unbinds it after the last of them. So do, for some
+//     microseconds, a child process that another goroutine is just starting and
+//     a process that meant to attach to the same device. [Device.Detach] waits
+//     for the latter and reports the former.
 //   - The garbage collector closes a Device that has become unreachable. A path
 //     does not keep it: hold the Device as long as its path is in use.
 //   - Where a machine runs udev, that looks at every new device and may have it

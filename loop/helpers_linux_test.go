@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -86,6 +87,28 @@ func bound(tb testing.TB, diskSeq uint64) bool {
 		}
 	}
 	return false
+}
+
+// requireUnbound waits until an attachment has ended. Closing it is enough, but
+// for an instant a process that was told that the device is free, and came too
+// late, can have it open.
+func requireUnbound(tb testing.TB, d *loop.Device) {
+	tb.Helper()
+	for deadline := time.Now().Add(10 * time.Second); bound(tb, d.DiskSeq()); {
+		require.True(tb, time.Now().Before(deadline), "%s is still bound", d.Name())
+	}
+}
+
+// addDevice makes a loop device with a number that no Attach is given.
+func addDevice(tb testing.TB) (name string) {
+	tb.Helper()
+	ctl, err := unix.Open("/dev/loop-control", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	require.NoError(tb, err)
+	tb.Cleanup(func() { _ = unix.Close(ctl) })
+	n := 500_000 + os.Getpid()%500_000
+	require.NoError(tb, unix.IoctlSetInt(ctl, unix.LOOP_CTL_ADD, n))
+	tb.Cleanup(func() { require.NoError(tb, unix.IoctlSetInt(ctl, unix.LOOP_CTL_REMOVE, n)) })
+	return "loop" + itoa(n)
 }
 
 // sysfs reads an attribute of a block device.

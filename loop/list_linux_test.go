@@ -74,7 +74,7 @@ func TestOpenRefuses(t *testing.T) {
 	d := attach(t, memfd(t, 4*mib), loop.Options{})
 	p, err := d.AddPartition(t.Context(), 1, mib, mib)
 	require.NoError(t, err)
-	unbound := unboundName(t)
+	unbound := addDevice(t)
 	for _, tc := range []struct {
 		name string
 		want error
