@@ -1,0 +1,414 @@
+package spec
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// The decoder works on go-yaml's syntax tree. Its own decoding into structs turns
+// the number 0644 into 420 and 0x0c into 12, takes numbers for strings, and stops
+// at the first error; here every scalar is what stands in the file, and every
+// error is told with its place.
+
+// position is a place in a file, from 1.
+type position struct{ line, column int }
+
+// place is where a mapping of the file begins, and where its values are. Every
+// struct that is read from a mapping embeds one.
+type place struct {
+	begin position
+	keys  map[string]position
+}
+
+func (p *place) at() *place { return p }
+
+// of returns where the value of a key is, or where the mapping begins.
+func (p *place) of(key string) position {
+	if pos, ok := p.keys[key]; ok {
+		return pos
+	}
+	return p.begin
+}
+
+// has reports whether the mapping has a key.
+func (p *place) has(key string) bool {
+	_, ok := p.keys[key]
+	return ok
+}
+
+// decoder reads one file.
+type decoder struct {
+	file    string
+	anchors map[string]ast.Node
+	objects []string // what is being read, outermost first
+	errs    []*Error
+	steps   int
+}
+
+// Limits that no honest file meets: of nodes, aliases counted as often as they
+// are used, and of brackets that are open at once, for each of which the parser
+// takes stack.
+const (
+	maxSteps = 1_000_000
+	maxDepth = 1000
+)
+
+// document reads the one document of a file into v.
+func (d *decoder) document(b []byte, v any) {
+	defer func() {
+		// go-yaml 1.19.2 panics at a few files that make no sense.
+		if r := recover(); r != nil {
+			d.errs = append(d.errs, &Error{File: d.file, Err: fmt.Errorf("not YAML: %v", r)})
+		}
+	}()
+	if line, ok := tooDeep(b); ok {
+		d.errs = append(d.errs, &Error{File: d.file, Line: line, Column: 1, Err: fmt.Errorf("not a spec: over %d levels deep", maxDepth)})
+		return
+	}
+	f, err := parser.ParseBytes(b, 0)
+	if err != nil {
+		d.syntax(err)
+		return
+	}
+	docs := slices.DeleteFunc(f.Docs, func(doc *ast.DocumentNode) bool { return doc.Body == nil })
+	switch {
+	case len(docs) == 0:
+		d.errs = append(d.errs, &Error{File: d.file, Line: 1, Column: 1, Err: errors.New("spec is empty: want at least partitions")})
+		return
+	case len(docs) > 1:
+		d.fail(docs[1].Body, errors.New("a second document: want one disk in a file"))
+		return
+	}
+	d.anchors = map[string]ast.Node{}
+	d.value(docs[0].Body, reflect.ValueOf(v).Elem(), "")
+}
+
+// tooDeep returns the line at which a file is nested deeper than any spec.
+func tooDeep(b []byte) (line int, ok bool) {
+	line, depth := 1, 0
+	indent, atStart := 0, true
+	for _, c := range b {
+		switch c {
+		case '\n':
+			line++
+			indent, atStart = 0, true
+			continue
+		case '[', '{':
+			depth++
+		case ']', '}':
+			depth = max(0, depth-1)
+		case '-', '?', ' ':
+			if atStart {
+				indent++
+			}
+			if indent > 2*maxDepth {
+				return line, true
+			}
+			continue
+		}
+		atStart = false
+		if depth > maxDepth {
+			return line, true
+		}
+	}
+	return 0, false
+}
+
+// syntax reports an error of the parser.
+func (d *decoder) syntax(err error) {
+	e := &Error{File: d.file, Err: fmt.Errorf("not YAML: %w", err)}
+	var y yaml.Error
+	if errors.As(err, &y) {
+		e.Err = fmt.Errorf("not YAML: %s", y.GetMessage())
+		if t := y.GetToken(); t != nil && t.Position != nil {
+			e.Line, e.Column = t.Position.Line, t.Position.Column
+		}
+	}
+	d.errs = append(d.errs, e)
+}
+
+// fail reports an error at a node.
+func (d *decoder) fail(n ast.Node, err error) { d.failAt(positionOf(n), err) }
+
+func (d *decoder) failAt(pos position, err error) {
+	d.errs = append(d.errs, &Error{
+		File: d.file, Line: pos.line, Column: pos.column, Object: strings.Join(d.objects, ": "), Err: err,
+	})
+}
+
+// within calls fn while an object is being read.
+func (d *decoder) within(object string, fn func()) {
+	if object != "" {
+		d.objects = append(d.objects, object)
+		defer func() { d.objects = d.objects[:len(d.objects)-1] }()
+	}
+	fn()
+}
+
+// positionOf returns where a node begins.
+func positionOf(n ast.Node) position {
+	switch m := n.(type) {
+	case *ast.MappingNode:
+		if !m.IsFlowStyle && len(m.Values) > 0 {
+			return positionOf(m.Values[0])
+		}
+	case *ast.MappingValueNode:
+		return positionOf(m.Key)
+	}
+	if n == nil || n.GetToken() == nil || n.GetToken().Position == nil {
+		return position{}
+	}
+	p := n.GetToken().Position
+	return position{p.Line, p.Column}
+}
+
+// resolve returns the node that an anchor or an alias stands for, nil where it
+// stands for nothing.
+func (d *decoder) resolve(n ast.Node) ast.Node {
+	for range maxDepth {
+		if d.steps++; d.steps > maxSteps {
+			panic(fmt.Sprintf("over %d values", maxSteps))
+		}
+		switch m := n.(type) {
+		case *ast.AnchorNode:
+			d.anchors[m.Name.GetToken().Value] = m.Value
+			n = m.Value
+		case *ast.AliasNode:
+			target, ok := d.anchors[m.Value.GetToken().Value]
+			if !ok {
+				d.fail(n, fmt.Errorf("alias *%s: there is no anchor of this name before it", m.Value.GetToken().Value))
+				return nil
+			}
+			n = target
+		default:
+			return n
+		}
+	}
+	d.fail(n, errors.New("an alias that stands for itself"))
+	return nil
+}
+
+// value reads a node into v, which is the value of key.
+func (d *decoder) value(n ast.Node, v reflect.Value, key string) {
+	node := d.resolve(n)
+	if node == nil {
+		return
+	}
+	if v.Kind() == reflect.Pointer {
+		v.Set(reflect.New(v.Type().Elem()))
+		v = v.Elem()
+	}
+	if parse, ok := scalars[v.Type()]; ok {
+		d.scalar(node, v, key, parse)
+		return
+	}
+	switch x := v.Addr().Interface().(type) {
+	case *Extent:
+		d.extent(node, x, key)
+		return
+	case *[]Xattr:
+		d.xattrs(node, x, key)
+		return
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		d.mapping(node, v, key)
+	case reflect.Slice:
+		d.list(node, v, key)
+	case reflect.String:
+		d.string(node, v, key)
+	case reflect.Bool:
+		if b, ok := node.(*ast.BoolNode); ok {
+			v.SetBool(b.Value)
+			return
+		}
+		d.wrong(node, key, "true or false")
+	default: // integers
+		d.integer(node, v, key)
+	}
+}
+
+// wrong reports a node that is not what is wanted.
+func (d *decoder) wrong(n ast.Node, key, want string) {
+	if text, ok := scalarText(n); ok {
+		d.fail(n, fmt.Errorf("%s: want %s", strings.TrimPrefix(key+" "+quoted(n, text), " "), want))
+		return
+	}
+	if key == "" && len(d.objects) > 0 { // the object is named already
+		d.fail(n, fmt.Errorf("want %s, not %s", want, kindOf(n)))
+		return
+	}
+	d.fail(n, fmt.Errorf("%s: want %s, not %s", cmp.Or(key, "spec"), want, kindOf(n)))
+}
+
+// quoted returns a scalar as errors show it.
+func quoted(n ast.Node, text string) string {
+	if n.Type() == ast.StringType || n.Type() == ast.LiteralType {
+		if len(text) > 60 {
+			text = text[:60] + "..."
+		}
+		return strconv.Quote(text)
+	}
+	return text
+}
+
+// kindOf names what a node is.
+func kindOf(n ast.Node) string {
+	switch n.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return "a mapping"
+	case *ast.SequenceNode:
+		return "a list"
+	case *ast.NullNode:
+		return "nothing"
+	case *ast.TagNode:
+		return "a tag"
+	}
+	return "a value of type " + strings.ToLower(n.Type().String())
+}
+
+// scalarText returns what stands in the file for a scalar, without its quotes.
+func scalarText(n ast.Node) (string, bool) {
+	switch m := n.(type) {
+	case *ast.StringNode:
+		return m.Value, true
+	case *ast.LiteralNode:
+		return m.Value.Value, true
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
+		return n.GetToken().Value, true
+	}
+	return "", false
+}
+
+// scalar reads a node by the parser of v's type.
+func (d *decoder) scalar(n ast.Node, v reflect.Value, key string, parse func(string) (any, error)) {
+	text, ok := scalarText(n)
+	if !ok {
+		_, err := parse("")
+		want := "a scalar"
+		if err != nil {
+			want = strings.TrimPrefix(err.Error(), "want ")
+		}
+		d.wrong(n, key, want)
+		return
+	}
+	x, err := parse(text)
+	if err != nil {
+		d.fail(n, fmt.Errorf("%s %s: %w", key, strconv.Quote(text), err))
+		return
+	}
+	v.Set(reflect.ValueOf(x))
+}
+
+func (d *decoder) string(n ast.Node, v reflect.Value, key string) {
+	switch text, ok := scalarText(n); {
+	case !ok:
+		d.wrong(n, key, "a text")
+	case n.Type() != ast.StringType && n.Type() != ast.LiteralType:
+		d.wrong(n, key, fmt.Sprintf("a text: put it in quotes, %q", text))
+	default:
+		v.SetString(text)
+	}
+}
+
+func (d *decoder) integer(n ast.Node, v reflect.Value, key string) {
+	text, ok := scalarText(n)
+	i, err := strconv.ParseInt(text, 10, v.Type().Bits())
+	if !ok || err != nil || i < 0 || n.Type() != ast.IntegerType || len(text) > 1 && text[0] == '0' {
+		d.wrong(n, key, "a whole number, not negative")
+		return
+	}
+	v.SetInt(i)
+}
+
+// extent reads a size, or bounds for it.
+func (d *decoder) extent(n ast.Node, e *Extent, key string) {
+	switch n.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+		var b bounds
+		d.mapping(n, reflect.ValueOf(&b).Elem(), key)
+		e.Min, e.Max = b.Min, b.Max
+		if !b.has("min") && !b.has("max") {
+			d.fail(n, fmt.Errorf("%s: want min, max, or both", key))
+		}
+		return
+	}
+	d.value(n, reflect.ValueOf(&e.Exact).Elem(), key)
+	if text, ok := scalarText(n); ok && e.Exact == 0 && text == "0" {
+		d.fail(n, fmt.Errorf("%s 0: want a size, or none for one that fits the content", key))
+	}
+}
+
+// xattrs reads a mapping of names to values.
+func (d *decoder) xattrs(n ast.Node, list *[]Xattr, key string) {
+	for _, p := range d.pairs(n, key) {
+		text, ok := scalarText(d.resolve(p.value))
+		if !ok {
+			d.wrong(p.value, p.key, "a text, 0x and hexadecimal digits, or 0s and base64")
+			continue
+		}
+		value, err := parseXattrValue(text)
+		if err != nil {
+			d.fail(p.value, fmt.Errorf("%s %s: %w", p.key, quoted(p.value, text), err))
+			continue
+		}
+		*list = append(*list, Xattr{Name: p.key, Value: value})
+	}
+}
+
+// list reads a list.
+func (d *decoder) list(n ast.Node, v reflect.Value, key string) {
+	seq, ok := n.(*ast.SequenceNode)
+	if !ok {
+		d.wrong(n, key, "a list")
+		return
+	}
+	for i, item := range seq.Values {
+		e := reflect.New(v.Type().Elem()).Elem()
+		label, name := d.label(e, item, i), ""
+		if label == "" {
+			name = strings.TrimSuffix(key, "s")
+		}
+		d.within(label, func() { d.value(item, e, name) })
+		v.Set(reflect.Append(v, e))
+	}
+}
+
+// labels tell what errors call an item of a list, and which of its keys names it.
+var labels = map[reflect.Type]struct {
+	kind string
+	keys []string
+}{
+	reflect.TypeFor[Partition](): {"partition", []string{"name"}},
+	reflect.TypeFor[Blob]():      {"blob", []string{"name"}},
+	reflect.TypeFor[File]():      {"file", []string{"path", "from"}},
+	reflect.TypeFor[Override]():  {"override", []string{"match"}},
+}
+
+// label returns what errors call the item with index i of a list, "" for nothing
+// of its own.
+func (d *decoder) label(v reflect.Value, n ast.Node, i int) string {
+	l, ok := labels[v.Type()]
+	if !ok {
+		return ""
+	}
+	for _, key := range l.keys {
+		if m, ok := n.(*ast.MappingNode); ok {
+			for _, p := range m.Values {
+				if text, ok := scalarText(p.Value); ok && p.Key.GetToken().Value == key {
+					return fmt.Sprintf("%s %q", l.kind, text)
+				}
+			}
+		}
+	}
+	return fmt.Sprintf("%s %d", l.kind, i+1)
+}

@@ -1,0 +1,2 @@
+// Package spec reads descriptions of disks.
+package spec

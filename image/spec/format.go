@@ -1,0 +1,79 @@
+package spec
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/drivebay/drivebay/image"
+	"github.com/drivebay/drivebay/image/ext4"
+	"github.com/drivebay/drivebay/image/fat"
+	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/volume"
+)
+
+// format is what a content may be.
+type format struct {
+	// keys are those that it has besides format.
+	keys []string
+	// content makes it, with the files of the content. nil is a format that is
+	// known but cannot be written yet.
+	content func(s *Spec, c *Content, files *filetree.Tree) (volume.Content, error)
+}
+
+// formats are the formats by the names that the kernel, or blkid, has for them.
+// What is to be written by another package is entered here, and in doc.go.
+var formats = map[string]format{
+	"vfat": {
+		keys: []string{"label", "volume-id", "files", "fat-type", "cluster-size", "drop-unsupported"},
+		content: func(_ *Spec, c *Content, files *filetree.Tree) (volume.Content, error) {
+			cluster, err := asInt("cluster-size", c.ClusterSize)
+			return &fat.FileSystem{
+				Tree: files, Label: c.Label, ID: uint32(c.VolumeID), Type: fat.Type(c.FATType),
+				ClusterSize: cluster, Drop: c.DropUnsupported,
+			}, err
+		},
+	},
+	"ext4": {
+		keys: []string{"label", "uuid", "files", "block-size", "inodes", "journal", "reserved"},
+		content: func(_ *Spec, c *Content, files *filetree.Tree) (volume.Content, error) {
+			block, err := asInt("block-size", c.BlockSize)
+			return &ext4.FileSystem{
+				Tree: files, Label: c.Label, UUID: c.UUID, BlockSize: block, Inodes: c.Inodes,
+				JournalSize: int64(c.Journal), ReservedPercent: int(c.Reserved),
+			}, err
+		},
+	},
+	"raw": {
+		keys: []string{"file"},
+		content: func(s *Spec, c *Content, _ *filetree.Tree) (volume.Content, error) {
+			return image.RawFile(s.path(c.File))
+		},
+	},
+	"swap":     {},
+	"xfs":      {},
+	"btrfs":    {},
+	"exfat":    {},
+	"squashfs": {},
+	"erofs":    {},
+	"iso9660":  {},
+	"verity":   {},
+}
+
+// formatNames returns the names of the formats that can be written.
+func formatNames() (names []string) {
+	for _, name := range slices.Sorted(maps.Keys(formats)) {
+		if formats[name].content != nil {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// asInt returns a size that is small where it makes any sense.
+func asInt(key string, n Size) (int, error) {
+	if n > 1<<30 {
+		return 0, fmt.Errorf("%s %d: want at most 1 GiB", key, n)
+	}
+	return int(n), nil
+}
