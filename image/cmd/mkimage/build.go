@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/drivebay/drivebay/image"
+)
+
+// buildOptions are the flags of mkimage build.
+type buildOptions struct {
+	out         string
+	device      bool
+	sync        bool
+	json, quiet bool
+}
+
+func buildCommand(f *flag.FlagSet) func(context.Context, env, []string) error {
+	var o buildOptions
+	f.StringVar(&o.out, "o", "", "")
+	f.BoolVar(&o.device, "device", false, "")
+	f.BoolVar(&o.sync, "sync", false, "")
+	f.BoolVar(&o.json, "json", false, "")
+	f.BoolVar(&o.quiet, "q", false, "")
+	return func(ctx context.Context, e env, args []string) error { return o.build(ctx, e, args[0]) }
+}
+
+func (o *buildOptions) build(ctx context.Context, e env, specName string) error {
+	out, err := o.output(e)
+	if err != nil {
+		return err
+	}
+	defer out.close()
+	progress := o.progress(e)
+	defer progress.close()
+
+	progress.step("reading the sources of " + baseName(specName))
+	l, err := layoutOf(ctx, e, specName)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	if err := out.prepare(&l.Layout); err != nil {
+		return err
+	}
+	p, err := l.Plan()
+	if err != nil {
+		return err
+	}
+	progress.plan(p)
+	written, err := out.write(ctx, p, image.Options{Progress: progress.update, Sync: o.sync})
+	if err != nil {
+		return err
+	}
+	progress.done(o.out, p.Size, written)
+	return nil
+}
+
+func (o *buildOptions) progress(e env) *progress {
+	w := e.stderr
+	switch {
+	case o.quiet:
+		return newProgress(io.Discard, modeQuiet)
+	case o.json && o.out != "-":
+		return newProgress(e.stdout, modeJSON)
+	case o.json:
+		return newProgress(w, modeJSON)
+	case isTerminal(w):
+		return newProgress(w, modeLive)
+	}
+	return newProgress(w, modeLines)
+}
+
+// output is where an image goes.
+type output interface {
+	// prepare refuses a layout that it cannot take, and fills in what it knows.
+	prepare(l *image.Layout) error
+	// write writes the image and returns how many bytes it has put out.
+	write(ctx context.Context, p *image.Plan, o image.Options) (int64, error)
+	// close gives up what is held. It may be called at any time.
+	close()
+}
+
+// output chooses by the name of the output. A device is opened here, so that a
+// device in use is refused before the sources are read.
+func (o *buildOptions) output(e env) (output, error) {
+	switch {
+	case o.out == "":
+		return nil, usageError{err: errors.New("no output: want -o and a file, - for standard output, or a device")}
+	case o.json && o.quiet:
+		return nil, usageError{err: errors.New("both --json and -q: want one of them")}
+	case o.out == "-" && o.device:
+		return nil, usageError{err: errors.New("--device with the output -: want the name of a device")}
+	case o.out == "-":
+		if isTerminal(e.stdout) {
+			return nil, usageError{err: errors.New("standard output is a terminal: want it to be a file or a pipe")}
+		}
+		return streamOutput{e.stdout}, nil
+	case o.device:
+		return openDevice(o.out)
+	}
+	info, err := os.Stat(o.out)
+	switch {
+	case err == nil && info.Mode()&os.ModeDevice != 0 && info.Mode()&os.ModeCharDevice == 0:
+		return nil, usageError{err: fmt.Errorf("%s is a device: to overwrite it and lose all that is on it, give --device as well", o.out)}
+	case err == nil && !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s exists and is not a regular file", o.out)
+	case strings.HasSuffix(o.out, ".zst"):
+		return zstdOutput{o.out}, nil
+	}
+	return fileOutput{o.out}, nil
+}
+
+// fileOutput is a sparse file.
+type fileOutput struct{ name string }
+
+func (fileOutput) prepare(*image.Layout) error { return nil }
+func (fileOutput) close()                      {}
+
+func (f fileOutput) write(ctx context.Context, p *image.Plan, o image.Options) (int64, error) {
+	count := int64(0)
+	report := o.Progress
+	o.Progress = func(p image.Progress) { // called by one goroutine, which has ended when Build returns
+		count = p.Done
+		report(p)
+	}
+	err := p.Build(ctx, f.name, o)
+	return count, err
+}
+
+// streamOutput is standard output.
+type streamOutput struct{ w io.Writer }
+
+func (streamOutput) prepare(*image.Layout) error { return nil }
+func (streamOutput) close()                      {}
+
+func (s streamOutput) write(ctx context.Context, p *image.Plan, o image.Options) (int64, error) {
+	n, err := p.Stream(ctx, s.w, o)
+	if err != nil {
+		err = fmt.Errorf("write to standard output: %w", err)
+	}
+	return n, err
+}

@@ -1,0 +1,26 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/drivebay/drivebay/image"
+)
+
+// fitDevice makes a layout one for a device of size bytes with sectors of sector
+// bytes: what the layout leaves open is the device's.
+func fitDevice(l *image.Layout, name string, size int64, sector int) error {
+	if l.SectorSize == 0 {
+		l.SectorSize = sector
+	}
+	if l.Size == 0 {
+		l.Size = size - size%int64(l.SectorSize)
+	}
+	switch {
+	case l.SectorSize != sector:
+		return fmt.Errorf("%s has sectors of %d bytes, the image has sectors of %d: a partition table for one means nothing on the other: want sector-size: %d",
+			name, sector, l.SectorSize, sector)
+	case l.Size > size:
+		return fmt.Errorf("%s has %d bytes, the image has %d: %d too few", name, size, l.Size, l.Size-size)
+	}
+	return nil
+}

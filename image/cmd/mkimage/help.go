@@ -1,0 +1,127 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+const overview = `mkimage builds disk images from a description in YAML: partition table, file
+systems and files in one pass, without root, the same bytes every time.
+
+    mkimage plan SPEC             show where everything will be; write nothing
+    mkimage build SPEC -o OUT     build the image
+    mkimage inspect IMAGE         show what is on an image, ours or not
+    mkimage verify IMAGE SPEC     compare an image with its description
+    mkimage help COMMAND          tell more
+
+A first image, of a directory named rootfs:
+
+    cat > disk.yaml <<'END'
+    partitions:
+      - name: esp
+        type: esp
+        size: 64MiB
+        content: {format: vfat, label: ESP}
+      - name: root
+        type: root-x86-64
+        free: 25%
+        content:
+          format: ext4
+          label: root
+          files:
+            - {from: ./rootfs, to: /, owner: "0:0"}
+            - {path: /etc/hostname, text: "drivebay\n"}
+    END
+    mkimage build disk.yaml -o disk.img
+
+All that a description may say:
+https://pkg.go.dev/github.com/drivebay/drivebay/image/spec
+`
+
+// helps are the texts of "mkimage help COMMAND".
+var helps = map[string]string{
+	"plan": `mkimage plan SPEC [--json]
+
+Shows the disk that SPEC describes: where each partition will be and what it
+will hold. It reads the names and sizes of the sources, not what is in the
+files, and writes nothing. What cannot be built is an error here already.
+
+SPEC is a file, or - for standard input. Relative paths in it begin at its own
+directory.
+
+    --json   one object for machines. Its keys are table, sectorSize, size, id
+             and partitions; those of each partition number, name, type, id,
+             start, size, attributes, format, label, uuid, used, files and
+             dropped. Sizes are in bytes.
+`,
+	"build": `mkimage build SPEC -o OUT [--device] [--sync] [--json | -q]
+
+Builds the disk that SPEC describes and writes it to OUT, which is
+
+    disk.img       a file, sparse: what is zero takes no room. It appears when
+                   it is complete, in place of what was there; a build that
+                   fails or is interrupted leaves nothing.
+    disk.img.zst   the same, compressed by zstd. The bytes do not depend on the
+                   machine. "zstd -d --sparse" unpacks it to a sparse file.
+    -              standard output: all bytes of the image, zeros as well.
+    /dev/sdX       a disk, with --device only. ALL THAT IS ON IT IS LOST. It
+                   must not be mounted or otherwise in use. Without a size in
+                   SPEC the image is as large as the disk. A build that fails
+                   or is interrupted leaves a disk without a partition table.
+
+The same SPEC and the same sources give the same bytes, on every machine. Times
+that neither says are the environment's SOURCE_DATE_EPOCH, or 1980-01-01.
+
+SPEC is a file, or - for standard input. Relative paths in it begin at its own
+directory.
+
+    -o OUT     where the image goes
+    --device   OUT is a disk, and what is on it may be lost
+    --sync     wait until the image is on stable storage; always so for a disk
+    --json     progress for machines: an object a line, on standard output, or
+               on standard error where the image goes there. All have the key
+               event: "plan" (with plan, as "mkimage plan --json" has it),
+               "progress" (region, done, total: bytes of data), "done" (output,
+               size, written: bytes, seconds)
+    -q         no progress
+`,
+	"inspect": `mkimage inspect IMAGE [--json] [--files]
+
+Shows what is on IMAGE, a disk image or a disk: its partition table, and for
+each partition the format, label and UUID of what it holds. IMAGE may be
+anybody's: GPT, MBR, or a file system without a table.
+
+    --json    one object for machines, with the keys of "mkimage plan --json".
+              With --files it has the key files as well: a list with partition,
+              path, type (file, directory, symlink, char, block, fifo, socket),
+              mode, uid, gid, size, modTime, target and device of each file
+    --files   list the files, too, of ext4, FAT, squashfs and ISO 9660
+`,
+	"verify": `mkimage verify IMAGE SPEC [--files] [--json]
+
+Compares IMAGE with the disk that SPEC describes, byte for byte: what SPEC would
+build today is what IMAGE has to be. The first byte that differs is told with
+its partition. Zero ranges have to be zero.
+
+    --files   compare the files in the file systems with their sources in place
+              of the bytes. For images that have been mounted since, which
+              changes bytes but need not change files. Of ext4 and FAT only,
+              and without what cannot be read back: extended attributes
+    --json    one object for machines, with the keys equal and differences: a
+              list of texts
+`,
+}
+
+// help prints the help of a command, or the overview.
+func help(e env, args []string) error {
+	if len(args) == 0 {
+		_, err := fmt.Fprint(e.stdout, overview)
+		return err
+	}
+	text, ok := helps[args[0]]
+	if !ok || len(args) > 1 {
+		return usageError{err: fmt.Errorf("no help for %q: want build, plan, inspect or verify", strings.Join(args, " "))}
+	}
+	_, err := fmt.Fprint(e.stdout, text)
+	return err
+}

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/drivebay/drivebay/image"
+	"github.com/drivebay/drivebay/image/filetree"
+)
+
+func inspectCommand(f *flag.FlagSet) func(context.Context, env, []string) error {
+	asJSON := f.Bool("json", false, "")
+	files := f.Bool("files", false, "")
+	return func(ctx context.Context, e env, args []string) error {
+		d, err := image.Open(args[0])
+		if err != nil {
+			return err
+		}
+		defer d.Close()
+		w := bufio.NewWriter(e.stdout)
+		i := inspector{ctx: ctx, disk: d, w: w}
+		switch {
+		case *asJSON && *files:
+			err = i.jsonFiles()
+		case *asJSON:
+			err = printJSON(w, d)
+		case *files:
+			err = i.textFiles()
+		default:
+			_, err = fmt.Fprint(w, d)
+		}
+		return errors.Join(err, w.Flush())
+	}
+}
+
+// inspector lists the files of a disk.
+type inspector struct {
+	ctx  context.Context
+	disk *image.Disk
+	w    io.Writer
+}
+
+// fileRecord is a file for machines.
+type fileRecord struct {
+	Partition int       `json:"partition"`
+	Path      string    `json:"path"`
+	Type      string    `json:"type"`
+	Mode      string    `json:"mode"`
+	UID       uint32    `json:"uid"`
+	GID       uint32    `json:"gid"`
+	Size      int64     `json:"size"`
+	ModTime   time.Time `json:"modTime"`
+	Target    string    `json:"target,omitempty"`
+	Device    string    `json:"device,omitempty"`
+}
+
+// walk calls fn for each file of a partition but its root. A format that cannot
+// be read is an [image.ErrFormat].
+func (i *inspector) walk(part *image.DiskPartition, fn func(n filetree.Node) error) error {
+	files, err := i.disk.FS(part.Number)
+	if err != nil {
+		return err
+	}
+	tree, err := filetree.FromFS(files)
+	if err != nil {
+		return fmt.Errorf("partition %d: %w", part.Number, err)
+	}
+	return tree.Walk(func(n filetree.Node) error {
+		if i.ctx.Err() != nil {
+			return context.Cause(i.ctx)
+		}
+		if n.ID() == 0 {
+			return nil
+		}
+		return fn(n)
+	})
+}
+
+func (i *inspector) textFiles() error {
+	fmt.Fprint(i.w, i.disk)
+	for k := range i.disk.Partitions {
+		part := &i.disk.Partitions[k]
+		fmt.Fprintf(i.w, "\npartition %d:\n", part.Number)
+		err := i.walk(part, func(n filetree.Node) error {
+			_, err := fmt.Fprintf(i.w, "%s %5d %5d %12d  %s  %s%s\n", n.Mode(), n.UID(), n.GID(), n.Size(),
+				n.ModTime().Format(time.RFC3339), n.Path(), arrow(n))
+			return err
+		})
+		if errors.Is(err, image.ErrFormat) {
+			fmt.Fprintf(i.w, "not listed: %v\n", err)
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// arrow returns what follows a name in a listing.
+func arrow(n filetree.Node) string {
+	switch kind := typeName(n); kind {
+	case "symlink":
+		return " -> " + n.Target()
+	case "char", "block":
+		return fmt.Sprintf(" (%s %d:%d)", kind, n.Device().Major, n.Device().Minor)
+	}
+	return ""
+}
+
+// jsonFiles prints the disk's object with one more key, file by file.
+func (i *inspector) jsonFiles() error {
+	b, err := json.MarshalIndent(i.disk, "", "  ")
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(i.w, "%s,\n  \"files\": [", bytes.TrimSuffix(b, []byte("\n}")))
+	separator := "\n    "
+	for k := range i.disk.Partitions {
+		part := &i.disk.Partitions[k]
+		err := i.walk(part, func(n filetree.Node) error {
+			b, err := json.Marshal(record(part.Number, n))
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(i.w, "%s%s", separator, b)
+			separator = ",\n    "
+			return err
+		})
+		if err != nil && !errors.Is(err, image.ErrFormat) {
+			return err
+		}
+	}
+	_, err = fmt.Fprintln(i.w, "\n  ]\n}")
+	return err
+}
+
+func record(partition int, n filetree.Node) fileRecord {
+	r := fileRecord{
+		Partition: partition, Path: n.Path(), Type: typeName(n), Mode: fmt.Sprintf("%04o", n.UnixMode()&0o7777),
+		UID: n.UID(), GID: n.GID(), Size: n.Size(), ModTime: n.ModTime(), Target: n.Target(),
+	}
+	if r.Type == "char" || r.Type == "block" {
+		r.Device = fmt.Sprintf("%d:%d", n.Device().Major, n.Device().Minor)
+	}
+	return r
+}
+
+// typeNames are the types of files by the bits of st_mode.
+var typeNames = map[uint16]string{
+	0o140000: "socket", 0o120000: "symlink", 0o100000: "file", 0o060000: "block", 0o040000: "directory",
+	0o020000: "char", 0o010000: "fifo",
+}
+
+func typeName(n filetree.Node) string { return typeNames[n.UnixMode()&0o170000] }

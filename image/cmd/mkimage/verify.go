@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/drivebay/drivebay/image"
+	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/spec"
+)
+
+// maxDifferences is how many files that differ are told of each partition.
+const maxDifferences = 20
+
+func verifyCommand(f *flag.FlagSet) func(context.Context, env, []string) error {
+	files := f.Bool("files", false, "")
+	asJSON := f.Bool("json", false, "")
+	return func(ctx context.Context, e env, args []string) error {
+		l, err := layoutOf(ctx, e, args[1])
+		if err != nil {
+			return err
+		}
+		defer l.Close()
+		if err := fitImage(&l.Layout, args[0]); err != nil {
+			return err
+		}
+		p, err := l.Plan()
+		if err != nil {
+			return err
+		}
+		var differences []string
+		what := "every byte"
+		if *files {
+			what = "the files"
+			differences, err = compareFiles(ctx, args[0], l, p)
+		} else {
+			err = p.Verify(ctx, args[0], image.Options{})
+			if errors.Is(err, image.ErrDiffers) {
+				differences, err = []string{err.Error()}, nil
+			}
+		}
+		if err != nil {
+			return err
+		}
+		return reportDifferences(e, differences, *asJSON, fmt.Sprintf("%s: %s as %s has it", args[0], what, args[1]))
+	}
+}
+
+// fitImage does for a device to be verified what a build has done for it.
+func fitImage(l *image.Layout, name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || info.Mode()&(os.ModeDevice|os.ModeCharDevice) != os.ModeDevice {
+		return err
+	}
+	size, sector, err := geometry(f)
+	if err != nil {
+		return err
+	}
+	return fitDevice(l, name, size, sector)
+}
+
+// reportDifferences prints what differs, and is an error where anything does.
+func reportDifferences(e env, differences []string, asJSON bool, equal string) error {
+	if asJSON {
+		result := struct {
+			Equal       bool     `json:"equal"`
+			Differences []string `json:"differences"`
+		}{len(differences) == 0, append([]string{}, differences...)}
+		if err := printJSON(e.stdout, result); err != nil {
+			return err
+		}
+	} else if len(differences) == 0 {
+		_, err := fmt.Fprintln(e.stdout, equal)
+		return err
+	}
+	switch {
+	case len(differences) == 0:
+		return nil
+	case asJSON, len(differences) > 1:
+		if !asJSON {
+			fmt.Fprintln(e.stdout, strings.Join(differences, "\n"))
+		}
+		return image.ErrDiffers
+	}
+	return errors.New(differences[0])
+}
+
+// readBack is what can be compared of the files of a format, as go-diskfs reads
+// them.
+var readBack = map[string]filetree.Aspect{
+	"ext4": filetree.AspectName | filetree.AspectType | filetree.AspectMode | filetree.AspectTarget |
+		filetree.AspectSize | filetree.AspectContent,
+	"vfat": filetree.AspectName | filetree.AspectType | filetree.AspectSize | filetree.AspectContent,
+}
+
+// compareFiles compares the files of an image with their sources.
+func compareFiles(ctx context.Context, name string, l *spec.Layout, p *image.Plan) (differences []string, err error) {
+	d, err := image.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	for i, part := range p.Partitions {
+		number := part.Number
+		if p.Table == image.NoTable {
+			number = 0 // as Open has it
+		}
+		aspects, ok := readBack[part.Volume.Format]
+		if !ok || l.Trees[i] == nil {
+			continue
+		}
+		list, err := comparePartition(ctx, d, number, l.Trees[i], aspects)
+		if err != nil {
+			return nil, fmt.Errorf("partition %d: %w", part.Number, err)
+		}
+		for _, diff := range list {
+			differences = append(differences, fmt.Sprintf("partition %d: %s", part.Number, diff))
+		}
+		if len(list) == maxDifferences {
+			differences = append(differences, fmt.Sprintf("partition %d: and perhaps more", part.Number))
+		}
+	}
+	return differences, nil
+}
+
+func comparePartition(ctx context.Context, d *image.Disk, number int, want *filetree.Tree, aspects filetree.Aspect) ([]filetree.Difference, error) {
+	files, err := d.FS(number)
+	if err != nil {
+		return nil, err
+	}
+	got, err := filetree.FromFS(files)
+	if err != nil {
+		return nil, err
+	}
+	_, own := want.Lookup("lost+found")
+	return filetree.Diff(ctx, want, got, filetree.DiffOptions{
+		Aspects: aspects,
+		Limit:   maxDifferences,
+		Skip:    func(path string) bool { return path == "lost+found" && !own },
+	})
+}
