@@ -25,10 +25,16 @@ func (x *index) find(t *Tree, dir uint32, name string) (uint32, bool) {
 		if i == 0 {
 			return 0, false
 		}
-		if t.nodes.at(i).parent == dir && string(t.name(i)) == name {
+		if n := t.nodes.at(i); n.parent == dir && n.flags&flagDead == 0 && string(t.name(i)) == name {
 			return i, true
 		}
 	}
+}
+
+// drop gives the memory back until the next look-up.
+func (x *index) drop() {
+	x.made.Store(false)
+	x.slots, x.used = nil, 0
 }
 
 // added enters a node that has been appended to the tree.

@@ -32,6 +32,7 @@ type Tree struct {
 	contents []Opener   // of nodes made in code
 	mu       sync.Mutex // of sorted, and of the making of the index
 	sorted   bool       // all children are in order
+	dead     bool       // some nodes are not in the tree any more
 }
 
 // node is one name. Zero as an index means "none": the root, node 0, is nobody's
@@ -40,7 +41,7 @@ type node struct {
 	name   uint32 // where in names
 	parent uint32
 	first  uint32 // directory: the first child. Hard link: the linked node
-	last   uint32 // directory: the last child. Made in code: where in contents
+	last   uint32 // directory: the last child. Regular: what the source knows it by
 	next   uint32 // the next sibling
 	nsec   uint32
 	mtime  int64 // seconds since 1970
@@ -60,6 +61,7 @@ type node struct {
 const (
 	flagLink  = 1 << iota // another name of node.first
 	flagExtra             // has an entry in Tree.extras
+	flagDead              // not in the tree any more, with all below it
 )
 
 type owner struct{ uid, gid uint32 }
@@ -130,7 +132,7 @@ func (t *Tree) Add(path string, e Entry) (Node, error) {
 	if e.Mode.IsRegular() && e.Open == nil && e.Data == nil && e.Size > 0 {
 		e.Data = []Range{}
 	}
-	i, err := t.put("add", path, &e)
+	i, err := t.put("add", path, &e, nil)
 	if err != nil {
 		return Node{}, err
 	}
@@ -141,8 +143,9 @@ func (t *Tree) Add(path string, e Entry) (Node, error) {
 	return Node{t, i}, nil
 }
 
-// put does Add but for the content, of which source 0 knows nothing yet.
-func (t *Tree) put(op, path string, e *Entry) (uint32, error) {
+// put does Add but for the content, of which the source knows nothing yet. What
+// stands in the way is removed where mayRemove, which may be nil, says so.
+func (t *Tree) put(op, path string, e *Entry, mayRemove func(i uint32) error) (uint32, error) {
 	fail := func(err error) (uint32, error) { return 0, &PathError{Op: op, Path: path, Err: err} }
 	isRoot := path == "." && e.Mode.IsDir()
 	if err := checkPath(path); err != nil && !isRoot {
@@ -164,7 +167,14 @@ func (t *Tree) put(op, path string, e *Entry) (uint32, error) {
 	}
 	i, ok := t.child(dir, name)
 	if ok && (!e.Mode.IsDir() || !t.isDir(i)) {
-		return fail(ErrExist)
+		if mayRemove == nil {
+			return fail(ErrExist)
+		}
+		if err := mayRemove(i); err != nil {
+			return fail(err)
+		}
+		t.remove(i)
+		ok = false
 	}
 	if !ok {
 		if i, err = t.append(dir, name); err != nil {
@@ -329,16 +339,26 @@ func (t *Tree) child(dir uint32, name string) (uint32, bool) {
 // children yields a directory's nodes in the order of their names' bytes.
 func (t *Tree) children(dir uint32) iter.Seq[uint32] {
 	return func(yield func(uint32) bool) {
-		d := t.nodes.at(dir)
-		if d.mode&modeType != modeDir {
+		if !t.isDir(dir) {
 			return
 		}
-		for i := d.first; i != 0; i = t.nodes.at(i).next {
+		for i := t.live(t.nodes.at(dir).first); i != 0; i = t.next(i) {
 			if !yield(i) {
 				return
 			}
 		}
 	}
+}
+
+// next returns the sibling that follows node i, 0 for none.
+func (t *Tree) next(i uint32) uint32 { return t.live(t.nodes.at(i).next) }
+
+// live returns i, or the first of its next siblings that is in the tree.
+func (t *Tree) live(i uint32) uint32 {
+	for i != 0 && t.nodes.at(i).flags&flagDead != 0 {
+		i = t.nodes.at(i).next
+	}
+	return i
 }
 
 // Sort puts every directory into the order of its names' bytes. Walk and the
@@ -367,12 +387,14 @@ func (t *Tree) sortDir(dir uint32) {
 		return bytes.Compare(t.name(a), t.name(b))
 	})
 	d := t.nodes.at(dir)
-	d.size, d.first, d.last = 0, all[0], all[len(all)-1]
+	d.size, d.first, d.last = 0, 0, 0
 	for k, i := range all {
-		n := t.nodes.at(i)
-		n.next = 0
-		if k+1 < len(all) {
-			n.next = all[k+1]
+		if k == 0 {
+			d.first = i
+		} else {
+			t.nodes.at(d.last).next = i
 		}
+		t.nodes.at(i).next = 0
+		d.last = i
 	}
 }

@@ -27,8 +27,8 @@ func (t *Tree) Walk(fn func(n Node) error) error {
 		n := t.nodes.at(i)
 		isDir := n.mode&modeType == modeDir // a link has no mode
 		switch {
-		case isDir && !skipped && n.first != 0:
-			i = n.first
+		case isDir && !skipped && t.live(n.first) != 0:
+			i = t.live(n.first)
 			continue
 		case skipped && !isDir:
 			i = n.parent
@@ -43,11 +43,10 @@ func (t *Tree) Walk(fn func(n Node) error) error {
 // There is no stack: a tree may be as deep as it likes.
 func (t *Tree) after(i uint32) uint32 {
 	for i != 0 {
-		n := t.nodes.at(i)
-		if n.next != 0 {
-			return n.next
+		if next := t.next(i); next != 0 {
+			return next
 		}
-		i = n.parent
+		i = t.nodes.at(i).parent
 	}
 	return 0
 }
@@ -64,7 +63,7 @@ func (n Node) subtree() iter.Seq[Node] {
 				c = first
 				continue
 			}
-			for c.i != n.i && n.t.nodes.at(c.i).next == 0 {
+			for c.i != n.i && n.t.next(c.i) == 0 {
 				c = c.Parent()
 			}
 			if c.i == n.i {
@@ -78,15 +77,17 @@ func (n Node) subtree() iter.Seq[Node] {
 // firstChild returns the first node in a directory, or no node, of which t is
 // nil.
 func (n Node) firstChild() Node {
-	if r := n.t.nodes.at(n.i); r.mode&modeType == modeDir && r.first != 0 {
-		return Node{n.t, r.first}
+	if n.t.isDir(n.i) {
+		if first := n.t.live(n.t.nodes.at(n.i).first); first != 0 {
+			return Node{n.t, first}
+		}
 	}
 	return Node{}
 }
 
 // sibling returns the node that follows in the same directory, or no node.
 func (n Node) sibling() Node {
-	if next := n.t.nodes.at(n.i).next; next != 0 {
+	if next := n.t.next(n.i); next != 0 {
 		return Node{n.t, next}
 	}
 	return Node{}

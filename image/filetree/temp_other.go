@@ -1,0 +1,5 @@
+//go:build !linux
+
+package filetree
+
+func newTempFile() (*tempFile, error) { return newNamedTempFile() }
