@@ -112,7 +112,7 @@ func TestKilledProcessLeavesNothing(t *testing.T) {
 			for deadline := time.Now().Add(10 * time.Second); bound(t, diskSeq); {
 				require.True(t, time.Now().Before(deadline), "%s is still bound", name)
 			}
-			require.NoDirExists(t, "/sys/block/"+name+"/"+name+"p1")
+			requireNoPartition(t, name, name+"p1")
 		})
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/drivebay/drivebay/loop/internal/sys"
 )
 
-// lastLooks is how often refuseShared looks again: about 20 ms in all.
-const lastLooks = 12
+// lastLooks is how often refuseShared looks again: about 0.2 s in all.
+const lastLooks = 80
 
 // refuseShared fails when the file of b is attached already, and stays so.
 //
@@ -22,9 +22,11 @@ const lastLooks = 12
 // exist, so this looks at the bound ones alone, as /proc/partitions lists them
 // (a device without a single block is not there).
 //
-// An attachment that was just closed can last a moment longer: in a child
-// process that has not executed its program yet, or in a look like this one by
-// another goroutine. So this looks again before it refuses.
+// An attachment that was just closed can last a moment longer: because of a
+// child process that has not executed its program yet, of a process that came
+// too late to bind the same device, or of a look like this one. On a busy
+// machine that moment can be long. So this looks again before it refuses,
+// unless the device is one that persists.
 //
 // NB: looking and binding are two steps. Two calls in the same instant can both
 // find nothing.
@@ -38,7 +40,7 @@ func refuseShared(ctx context.Context, b *backing) error {
 		if err != nil || len(found) == 0 {
 			return err
 		}
-		if attempt == lastLooks {
+		if attempt == lastLooks || !found[0].Autoclear {
 			return fmt.Errorf("%w, to %s (offset %d, size limit %d)",
 				ErrShared, found[0].Name, found[0].Offset, found[0].SizeLimit)
 		}
