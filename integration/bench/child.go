@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/pprof"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/drivebay/drivebay/image"
+	"github.com/drivebay/drivebay/image/ext4"
+	"github.com/drivebay/drivebay/image/fat"
+	"github.com/drivebay/drivebay/image/filetree"
+)
+
+// childArg is the first argument of this program where it is one of its own
+// contenders. What to do is in the other arguments and in the environment.
+const childArg = "child"
+
+func runChild(ctx context.Context, args []string) error {
+	out := os.Getenv("OUT")
+	switch args[0] {
+	case "tree":
+		s, err := parseSpec(args[1:])
+		if err != nil {
+			return err
+		}
+		if err := makeTree(s); errors.Is(err, errLeftOut) {
+			fmt.Println(err)
+		} else if err != nil {
+			return err
+		}
+		return nil
+	case "pack":
+		var dirs []string
+		for _, name := range args[1:] {
+			dirs = append(dirs, os.Getenv(name))
+		}
+		return pack(out, dirs)
+	case "diskfs-ext4", "diskfs-fat", "diskfs-disk":
+		return writeDiskfs(args[0], out)
+	}
+	stop, err := profile(args[0], out)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	return build(ctx, args[0], out)
+}
+
+// profile begins to write a profile of this process where that is asked for.
+func profile(name, out string) (stop func(), err error) {
+	dir := os.Getenv("PROFILE")
+	if dir == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(filepath.Join(dir, name+"-"+filepath.Base(out)+".pprof"))
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, err
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		_ = f.Close()
+	}, nil
+}
+
+// build is our own contender: what a user of package image does.
+func build(ctx context.Context, name, out string) error {
+	e := environment{}
+	l := image.Layout{
+		Table: image.NoTable,
+		Seed:  uuid.MustParse("8f1c2c3e-0000-4000-8000-000000000001"),
+		Time:  time.Unix(1_700_000_000, 0),
+	}
+	var content []*filetree.Tree
+	defer func() {
+		for _, t := range content {
+			_ = t.Close()
+		}
+	}()
+	from := func(variable string) *filetree.Tree {
+		t, err := filetree.FromDir(os.Getenv(variable))
+		if err != nil {
+			e.err = errors.Join(e.err, err)
+			return nil
+		}
+		content = append(content, t)
+		return t
+	}
+	if name != "ext4" {
+		l.Partitions = append(l.Partitions, image.Partition{Name: "esp", Type: image.ESP,
+			Size: e.number("BOOTSIZE"), Content: &fat.FileSystem{Tree: from("BOOT"), Type: fat.FAT32}})
+	}
+	if name != "fat" {
+		l.Partitions = append(l.Partitions, image.Partition{Name: "root", Type: image.Root,
+			Size: e.number("SIZE"), Content: &ext4.FileSystem{Tree: from("TREE"), Inodes: e.number("INODES"), ReservedPercent: ext4.None}})
+	}
+	if name == "disk" {
+		l.Table = image.GPT
+		l.Size = e.number("DISKSIZE")
+	}
+	if e.err != nil {
+		return e.err
+	}
+	_, err := image.Build(ctx, out, l, image.Options{})
+	return err
+}
+
+// environment reads numbers from the environment and keeps the errors.
+type environment struct{ err error }
+
+func (e *environment) number(name string) int64 {
+	n, err := strconv.ParseInt(os.Getenv(name), 10, 64)
+	if err != nil {
+		e.err = errors.Join(e.err, fmt.Errorf("%s: %w", name, err))
+	}
+	return n
+}
