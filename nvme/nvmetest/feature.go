@@ -1,0 +1,479 @@
+package nvmetest
+
+import (
+	"bytes"
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"github.com/drivebay/drivebay/nvme"
+)
+
+// feature describes a feature: NVMe Base 2.0, 5.27.1.
+type feature struct {
+	size       int    // bytes of data; then the value is not in a dword
+	value      uint32 // the default
+	used       uint32 // bits of CDW11 that mean something
+	selector   uint32 // bits of CDW11 that choose one of several values
+	fixed      bool   // not changeable
+	namespace  bool   // each namespace has its own
+	unsaveable bool
+	// check refuses values; set stores one elsewhere than in the store, and get
+	// fetches it from there.
+	check func(r *request, value uint32, data []byte) nvme.Status
+	set   func(r *request, value uint32, data []byte) nvme.Status
+	get   func(r *request, data []byte) uint32
+}
+
+// mandatoryFeatures are those of every controller; the rest is by the profile.
+var mandatoryFeatures = []uint8{
+	uint8(nvme.FeatureArbitration), uint8(nvme.FeaturePowerManagement), uint8(nvme.FeatureTemperatureThreshold),
+	uint8(nvme.FeatureErrorRecovery), uint8(nvme.FeatureNumberOfQueues), uint8(nvme.FeatureInterruptCoalescing),
+	uint8(nvme.FeatureInterruptVector), uint8(nvme.FeatureWriteAtomicity), uint8(nvme.FeatureAsyncEvents),
+}
+
+// features returns the features that the drive has.
+func (c *Controller) describeFeatures() map[nvme.FeatureID]*feature {
+	d := c.drive
+	id := &d.profile.Controller
+	all := map[nvme.FeatureID]*feature{
+		nvme.FeatureArbitration:           {value: 0, used: 0xffff_ff07},
+		nvme.FeaturePowerManagement:       {used: 0xff, check: checkPowerState},
+		nvme.FeatureTemperatureThreshold:  {used: 0x3f_ffff, set: setThreshold, get: getThreshold, unsaveable: true},
+		nvme.FeatureErrorRecovery:         {used: 0x1_ffff, namespace: true, unsaveable: true, set: setRecovery, get: getRecovery},
+		nvme.FeatureVolatileWriteCache:    {value: 1, used: 1},
+		nvme.FeatureNumberOfQueues:        {value: 0x0007_0007, used: all32, unsaveable: true, check: checkQueues},
+		nvme.FeatureInterruptCoalescing:   {used: 0xffff},
+		nvme.FeatureInterruptVector:       {used: 0x1_ffff, selector: 0xffff, check: checkVector},
+		nvme.FeatureWriteAtomicity:        {used: 1},
+		nvme.FeatureAsyncEvents:           {used: 0x0800_ffff},
+		nvme.FeatureAutonomousPowerStates: {size: 256, used: 1},
+		nvme.FeatureHostMemoryBuffer:      {size: 4096, used: 3, unsaveable: true, check: checkHostMemory, get: getHostMemory},
+		nvme.FeatureTimestamp:             {size: 8, unsaveable: true, set: setTimestamp, get: getTimestamp},
+		nvme.FeatureKeepAlive:             {used: all32, unsaveable: true},
+		nvme.FeatureThermalManagement:     {used: all32, check: checkThermal},
+		nvme.FeatureNonOperationalPower:   {value: 1, used: 1},
+		nvme.FeatureReadRecoveryLevel:     {value: 4, used: 0xffff, selector: 0xffff},
+		nvme.FeatureHostBehavior:          {size: 512, unsaveable: true, check: checkHostBehavior},
+		nvme.FeatureSanitizeConfig:        {value: 1, used: 1},
+		nvme.FeatureEnduranceEvents:       {used: 0xff_ffff, selector: 0xffff},
+		nvme.FeatureSoftwareProgress:      {used: 0xff},
+		nvme.FeatureHostID:                {size: 8, used: 1, unsaveable: true, set: setHostID, get: getHostID},
+		nvme.FeatureReservationMask:       {used: 0xe, namespace: true, unsaveable: true, set: setReservationMask, get: getReservationMask},
+		nvme.FeatureReservationPersist:    {used: 1, namespace: true, unsaveable: true, set: setReservationPersist, get: getReservationPersist},
+		nvme.FeatureWriteProtect:          {used: 7, namespace: true, unsaveable: true, set: setWriteProtect, get: getWriteProtect},
+	}
+	if !d.profile.since(nvme.Version1_3) || id.Attributes&nvme.HostID128 == 0 {
+		all[nvme.FeatureHostID].used = 0
+	}
+	has := make(map[nvme.FeatureID]*feature)
+	for _, f := range slices.Concat(mandatoryFeatures, d.profile.Features) {
+		if known := all[nvme.FeatureID(f)]; known != nil {
+			has[nvme.FeatureID(f)] = known
+		}
+	}
+	return has
+}
+
+// featureValue is a value in the store: a dword, or data.
+type featureValue struct {
+	value uint32
+	data  []byte
+}
+
+// featureKey tells the values of a feature apart that has several.
+type featureKey struct {
+	id       nvme.FeatureID
+	selector uint32
+}
+
+// featureStore holds a controller's features.
+type featureStore struct {
+	known      map[nvme.FeatureID]*feature
+	current    map[featureKey]featureValue
+	saved      map[featureKey]featureValue
+	over       nvme.Temperature // composite over temperature threshold
+	under      nvme.Temperature
+	sensor     [9][2]nvme.Temperature
+	clock      time.Duration // when Timestamp was set, or the reset
+	clockValue uint64        // to how many milliseconds
+	clockSet   bool
+	events     uint32 // Asynchronous Event Configuration, as it is asked for often
+}
+
+func (s *featureStore) init(c *Controller) {
+	s.known, s.saved = c.describeFeatures(), make(map[featureKey]featureValue)
+}
+
+// reset is what a controller level reset does: saved values, or else defaults,
+// become current.
+func (s *featureStore) reset(c *Controller) {
+	s.current = make(map[featureKey]featureValue)
+	for k, v := range s.saved {
+		s.current[k] = v
+	}
+	s.sensor = [9][2]nvme.Temperature{{c.drive.profile.Controller.WarningTemperature, 0}}
+	for i := 1; i < len(s.sensor); i++ {
+		s.sensor[i] = [2]nvme.Temperature{0xffff, 0}
+	}
+	s.clock, s.clockValue, s.clockSet = c.drive.now, 0, false
+	s.events = s.current[featureKey{nvme.FeatureAsyncEvents, 0}].value
+	c.hostID = [16]byte{}
+	for _, ns := range c.drive.namespaces {
+		if ns != nil {
+			ns.recovery = 0
+		}
+	}
+}
+
+func (s *featureStore) asyncEvents() uint32 { return s.events }
+
+func (s *featureStore) thresholds() (over, under nvme.Temperature) {
+	return s.sensor[0][0], s.sensor[0][1]
+}
+
+// extendedFormats reports whether the host knows of more than 16 LBA formats.
+func (s *featureStore) extendedFormats() bool {
+	v, ok := s.current[featureKey{nvme.FeatureHostBehavior, 0}]
+	return ok && len(v.data) > 2 && v.data[2] == 1
+}
+
+// lookup returns the feature that the command is about, its NSID checked.
+func (r *request) feature() (*feature, nvme.Status) {
+	f := r.c.features.known[nvme.FeatureID(r.cmd.CDW10)]
+	if f == nil || r.cmd.CDW14 != 0 {
+		return nil, r.invalid(10, 0)
+	}
+	return f, success
+}
+
+// getFeatures carries out a Get Features: NVMe Base 2.0, 5.15.
+func getFeatures(r *request) nvme.Status {
+	f, s := r.feature()
+	if s != success {
+		return s
+	}
+	sel := r.cmd.CDW10 >> 8 & 7
+	if sel > 3 || sel != 0 && r.c.drive.profile.Controller.NVMCommands&nvme.SupportsFeatureSave == 0 {
+		return r.invalid(10, 8)
+	}
+	if sel == 3 {
+		return r.featureCapabilities(f)
+	}
+	if f.namespace {
+		if s := r.active(); s != success {
+			return s
+		}
+	} else if r.cmd.NSID != 0 && r.cmd.NSID != nvme.BroadcastNSID {
+		return r.locate(byteNSID, 0, invalidField)
+	}
+	size := f.size
+	if nvme.FeatureID(r.cmd.CDW10) == nvme.FeatureHostID && r.cmd.CDW11&1 != 0 {
+		size = 16
+	}
+	if extra := r.cmd.CDW11 &^ (f.selector | f.used); extra != 0 {
+		return r.invalid(11, 0)
+	}
+	if s := r.transfer(size); s != success {
+		return s
+	}
+	key := featureKey{nvme.FeatureID(r.cmd.CDW10), r.cmd.CDW11 & f.selector}
+	if sel == 0 && f.get != nil {
+		r.result = uint64(f.get(r, r.cmd.Data))
+		return success
+	}
+	v, ok := r.c.features.current[key]
+	if sel == 2 {
+		v, ok = r.c.features.saved[key]
+	}
+	if !ok || sel == 1 {
+		v = featureValue{value: f.value | key.selector}
+	}
+	r.result = uint64(v.value)
+	clear(r.cmd.Data[copy(r.cmd.Data, v.data):])
+	return success
+}
+
+func (r *request) featureCapabilities(f *feature) nvme.Status {
+	if s := r.transfer(0); s != success {
+		// A host may have a buffer ready for the value; nothing goes into it.
+		clear(r.cmd.Data)
+	}
+	var caps nvme.FeatureCapabilities
+	if !f.unsaveable {
+		caps |= nvme.FeatureSaveable
+	}
+	if f.namespace {
+		caps |= nvme.FeatureNamespaced
+	}
+	if !f.fixed {
+		caps |= nvme.FeatureChangeable
+	}
+	r.result = uint64(caps)
+	return success
+}
+
+// setFeatures carries out a Set Features: NVMe Base 2.0, 5.27.
+func setFeatures(r *request) nvme.Status {
+	cmd := &r.cmd
+	f, s := r.feature()
+	if s != success {
+		return s
+	}
+	save := cmd.CDW10&(1<<31) != 0
+	size := f.size
+	if nvme.FeatureID(cmd.CDW10) == nvme.FeatureHostID && cmd.CDW11&1 != 0 {
+		size = 16
+	}
+	switch {
+	case f.fixed:
+		return nvme.StatusFeatureNotChangeable.WithDNR()
+	case save && (f.unsaveable || r.c.drive.profile.Controller.NVMCommands&nvme.SupportsFeatureSave == 0):
+		return nvme.StatusFeatureNotSaveable.WithDNR()
+	case !f.namespace && cmd.NSID != 0 && cmd.NSID != nvme.BroadcastNSID:
+		return nvme.StatusFeatureNotPerNamespace.WithDNR()
+	case cmd.CDW11&^f.used != 0:
+		return r.invalid(11, 0)
+	case nvme.FeatureID(cmd.CDW10) != nvme.FeatureHostMemoryBuffer && cmd.CDW12|cmd.CDW13|cmd.CDW15 != 0:
+		return r.invalid(12, 0)
+	}
+	if f.size == 4096 { // the host memory buffer's data is its own memory
+		size = 0
+	}
+	if s := r.transfer(size); s != success {
+		return s
+	}
+	if f.namespace && cmd.NSID != nvme.BroadcastNSID {
+		if s := r.active(); s != success {
+			return s
+		}
+	}
+	if f.check != nil {
+		if s := f.check(r, cmd.CDW11, cmd.Data); s != success {
+			return s
+		}
+	}
+	if f.set != nil {
+		return f.set(r, cmd.CDW11, cmd.Data)
+	}
+	return r.c.storeFeature(r, f, save)
+}
+
+// storeFeature keeps a value that nothing else depends on at once.
+func (c *Controller) storeFeature(r *request, f *feature, save bool) nvme.Status {
+	id := nvme.FeatureID(r.cmd.CDW10)
+	key := featureKey{id, r.cmd.CDW11 & f.selector}
+	v := featureValue{value: r.cmd.CDW11}
+	if f.size > 0 {
+		v.data = bytes.Clone(r.cmd.Data)
+	}
+	if id == nvme.FeatureNumberOfQueues {
+		v.value = min(v.value&0xffff, f.value&0xffff) | min(v.value>>16, f.value>>16)<<16
+		r.result = uint64(v.value)
+	}
+	c.features.current[key] = v
+	if save {
+		c.features.saved[key] = v
+	}
+	if id == nvme.FeatureAsyncEvents {
+		c.features.events = v.value
+	}
+	c.drive.persistent.setFeature(c, r)
+	return success
+}
+
+func checkPowerState(r *request, v uint32, _ []byte) nvme.Status {
+	if v&0x1f > uint32(r.c.drive.profile.Controller.PowerStateCount) {
+		return r.invalid(11, 0)
+	}
+	return success
+}
+
+func checkQueues(r *request, v uint32, _ []byte) nvme.Status {
+	if v&0xffff == 0xffff || v>>16 == 0xffff {
+		return r.invalid(11, 0)
+	}
+	return success
+}
+
+func checkVector(r *request, v uint32, _ []byte) nvme.Status {
+	if v&0xffff > 8 {
+		return r.invalid(11, 0)
+	}
+	return success
+}
+
+// checkThermal refuses temperatures outside MNTMT to MXTMT, and TMT1 not below
+// TMT2.
+func checkThermal(r *request, v uint32, _ []byte) nvme.Status {
+	id := &r.c.drive.profile.Controller
+	tmt1, tmt2 := nvme.Temperature(v>>16), nvme.Temperature(v)
+	for _, t := range []nvme.Temperature{tmt1, tmt2} {
+		if t != 0 && (t < id.MinThermalTemperature || t > id.MaxThermalTemperature) {
+			return r.invalid(11, 0)
+		}
+	}
+	if tmt1 != 0 && tmt2 != 0 && tmt1 >= tmt2 {
+		return r.invalid(11, 0)
+	}
+	return success
+}
+
+// checkHostMemory takes a buffer's description, and does not use it.
+func checkHostMemory(r *request, v uint32, _ []byte) nvme.Status {
+	if v&1 != 0 && (r.cmd.CDW12 == 0 || r.cmd.CDW15 == 0) {
+		return r.invalid(12, 0)
+	}
+	_, enabled := r.c.features.current[featureKey{nvme.FeatureHostMemoryBuffer, 0}]
+	if enabled && v&1 != 0 && r.c.features.current[featureKey{nvme.FeatureHostMemoryBuffer, 0}].value&1 != 0 {
+		return nvme.StatusSequenceError.WithDNR() // it is enabled already
+	}
+	data := make([]byte, 16)
+	for i, dw := range []uint32{r.cmd.CDW12, r.cmd.CDW13, r.cmd.CDW14, r.cmd.CDW15} {
+		binary.LittleEndian.PutUint32(data[4*i:], dw)
+	}
+	r.c.features.current[featureKey{nvme.FeatureHostMemoryBuffer, 1}] = featureValue{data: data}
+	return success
+}
+
+func getHostMemory(r *request, data []byte) uint32 {
+	clear(data[copy(data, r.c.features.current[featureKey{nvme.FeatureHostMemoryBuffer, 1}].data):])
+	return r.c.features.current[featureKey{nvme.FeatureHostMemoryBuffer, 0}].value
+}
+
+func checkHostBehavior(r *request, _ uint32, data []byte) nvme.Status {
+	if data[0] > 1 || data[1] > 1 || data[2] > 1 {
+		return invalidField
+	}
+	return success
+}
+
+// threshold returns where a temperature threshold is kept.
+func (r *request) threshold() *nvme.Temperature {
+	sensor, kind := r.cmd.CDW11>>16&0xf, r.cmd.CDW11>>20&3
+	if sensor >= 9 || kind > 1 {
+		return nil
+	}
+	return &r.c.features.sensor[sensor][kind]
+}
+
+func setThreshold(r *request, v uint32, _ []byte) nvme.Status {
+	kind := v >> 20 & 3
+	switch sensor := v >> 16 & 0xf; {
+	case kind > 1 || sensor > 8 && sensor != 0xf:
+		return r.invalid(11, 16)
+	case sensor == 0xf:
+		for i := range r.c.features.sensor {
+			r.c.features.sensor[i][kind] = nvme.Temperature(v)
+		}
+	default:
+		*r.threshold() = nvme.Temperature(v)
+	}
+	r.c.drive.checkTemperature()
+	return success
+}
+
+func getThreshold(r *request, _ []byte) uint32 {
+	if t := r.threshold(); t != nil {
+		return uint32(*t)
+	}
+	return 0
+}
+
+func setTimestamp(r *request, _ uint32, data []byte) nvme.Status {
+	var t nvme.Timestamp
+	if err := nvme.Decode(data, &t); err != nil {
+		return invalidField
+	}
+	before := r.c.timestamp()
+	s := &r.c.features
+	s.clock, s.clockValue, s.clockSet = r.c.drive.now, t.Milliseconds, true
+	r.c.drive.persistent.add(r.c.drive, r.c.id, nvme.EventTimestampChange,
+		&nvme.TimestampChangeEvent{Previous: before, Milliseconds: before.Milliseconds})
+	return success
+}
+
+func getTimestamp(r *request, data []byte) uint32 {
+	t := r.c.timestamp()
+	if b, err := nvme.Encode(&t); err == nil {
+		copy(data, b)
+	}
+	return 0
+}
+
+// timestamp returns the controller's clock, by the drive's.
+func (c *Controller) timestamp() nvme.Timestamp {
+	s := &c.features
+	t := nvme.Timestamp{Milliseconds: (s.clockValue + uint64((c.drive.now-s.clock)/time.Millisecond)) & (1<<48 - 1)}
+	if s.clockSet {
+		t.Attributes = 1 << 1
+	}
+	return t
+}
+
+// setHostID sets the Host Identifier, which may be changed only by a reset.
+func setHostID(r *request, _ uint32, data []byte) nvme.Status {
+	var id [16]byte
+	copy(id[:], data)
+	switch {
+	case r.c.hostID == id:
+		return success
+	case r.c.hostID != [16]byte{}:
+		return nvme.StatusSequenceError.WithDNR()
+	case len(data) == 16 && id == [16]byte{}:
+		return r.invalid(11, 0)
+	}
+	r.c.hostID = id
+	return success
+}
+
+func getHostID(r *request, data []byte) uint32 {
+	copy(data, r.c.hostID[:])
+	return r.cmd.CDW11 & 1
+}
+
+// eachNamespace calls set for the namespace of the command, or for all.
+func (r *request) eachNamespace(set func(ns *Namespace)) nvme.Status {
+	for _, ns := range r.c.drive.namespaces {
+		if ns != nil && (ns == r.ns || r.ns == nil && ns.attachedTo(r.c)) {
+			set(ns)
+		}
+	}
+	return success
+}
+
+func setRecovery(r *request, v uint32, _ []byte) nvme.Status {
+	if v&(1<<16) != 0 && r.c.drive.profile.NamespaceFeatures&nvme.DeallocatedError == 0 {
+		return r.invalid(11, 16)
+	}
+	return r.eachNamespace(func(ns *Namespace) { ns.recovery = v })
+}
+
+func getRecovery(r *request, _ []byte) uint32 { return r.ns.recovery }
+
+// States of Namespace Write Protection Config: NVMe Base 2.0, 8.12.
+const (
+	protectNone            = uint32(nvme.NotWriteProtected)
+	protectUntilPowerCycle = uint32(nvme.WriteProtectedUntilPower)
+	protectForEver         = uint32(nvme.WriteProtectedPermanently)
+)
+
+func setWriteProtect(r *request, v uint32, _ []byte) nvme.Status {
+	if r.ns == nil || v > protectForEver {
+		return r.invalid(11, 0)
+	}
+	claimed := r.c.drive.profile.Controller.NamespaceWriteProtection
+	allowed := [...]bool{true, claimed&1 != 0, claimed&2 != 0, claimed&4 != 0}
+	switch now := r.ns.protection; {
+	case !allowed[v]:
+		return r.invalid(11, 0)
+	case now == v:
+		return success
+	case now == protectUntilPowerCycle || now == protectForEver:
+		return nvme.StatusFeatureNotChangeable.WithDNR()
+	}
+	r.ns.protection = v
+	return success
+}
+
+func getWriteProtect(r *request, _ []byte) uint32 { return r.ns.protection }
