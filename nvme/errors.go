@@ -66,7 +66,11 @@ func (e *CommandError) Error() string {
 	if e.NSID != 0 {
 		where = " on nsid " + nsidText(e.NSID)
 	}
-	return fmt.Sprintf("nvme: %s%s: %v", commandName(e.Queue, e.Opcode), where, e.Status)
+	status := e.Status.String()
+	if name, ok := fabricsStatusNames[e.Status.Code()]; ok && e.Queue == AdminQueue && e.Opcode == AdminFabrics {
+		status = e.Status.text(name)
+	}
+	return fmt.Sprintf("nvme: %s%s: %s", commandName(e.Queue, e.Opcode), where, status)
 }
 
 // Unwrap returns the status, for errors.Is and errors.As.

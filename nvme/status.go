@@ -100,14 +100,14 @@ func (s Status) Error() string { return s.String() }
 
 // String gives the specification's name of the status, its numbers, and CRD,
 // MORE and DNR where they are set.
-func (s Status) String() string {
-	var b strings.Builder
-	if name, ok := statusNames[s.Code()]; ok {
-		b.WriteString(name)
-	} else {
-		b.WriteString(s.SCT().String() + " status")
+func (s Status) String() string { return s.text(statusNames[s.Code()]) }
+
+func (s Status) text(name string) string {
+	if name == "" {
+		name = s.SCT().String() + " status"
 	}
-	fmt.Fprintf(&b, " (SCT %Xh, SC %02Xh", uint8(s.SCT()), s.SC())
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s (SCT %Xh, SC %02Xh", name, uint8(s.SCT()), s.SC())
 	if crd := s.CRD(); crd != 0 {
 		fmt.Fprintf(&b, ", CRD %d", crd)
 	}

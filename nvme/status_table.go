@@ -97,21 +97,23 @@ const (
 	StatusIdentifierUnavailable        Status = 0x12d
 
 	// Command specific, of the NVM and the Zoned Namespace command sets: NVM
-	// Command Set 1.0, 3.1; Zoned Namespace Command Set 1.1, 3.1. Fabrics
-	// commands, which do not pass here, use 80h to 91h otherwise.
+	// Command Set 1.0, 3.1; Zoned Namespace Command Set 1.1, 3.1. Fabrics commands
+	// use 80h to 91h otherwise; a CommandError of theirs says so.
 
-	StatusConflictingAttributes Status = 0x180
-	StatusInvalidProtection     Status = 0x181
-	StatusReadOnlyRange         Status = 0x182
-	StatusCommandSizeLimit      Status = 0x183
-	StatusZoneBoundary          Status = 0x1b8
-	StatusZoneFull              Status = 0x1b9
-	StatusZoneReadOnly          Status = 0x1ba
-	StatusZoneOffline           Status = 0x1bb
-	StatusZoneInvalidWrite      Status = 0x1bc
-	StatusTooManyActiveZones    Status = 0x1bd
-	StatusTooManyOpenZones      Status = 0x1be
-	StatusInvalidZoneTransition Status = 0x1bf
+	StatusConflictingAttributes    Status = 0x180
+	StatusInvalidProtection        Status = 0x181
+	StatusReadOnlyRange            Status = 0x182
+	StatusCommandSizeLimit         Status = 0x183
+	StatusInvalidZoneOperation     Status = 0x1b6
+	StatusZoneRandomWriteResources Status = 0x1b7
+	StatusZoneBoundary             Status = 0x1b8
+	StatusZoneFull                 Status = 0x1b9
+	StatusZoneReadOnly             Status = 0x1ba
+	StatusZoneOffline              Status = 0x1bb
+	StatusZoneInvalidWrite         Status = 0x1bc
+	StatusTooManyActiveZones       Status = 0x1bd
+	StatusTooManyOpenZones         Status = 0x1be
+	StatusInvalidZoneTransition    Status = 0x1bf
 
 	// Media and data integrity: NVMe Base 2.0, 3.3.3.2.1.3, and NVM Command Set
 	// 1.0, 3.1.
@@ -228,6 +230,8 @@ var statusNames = map[Status]string{
 	StatusInvalidProtection:            "invalid protection information",
 	StatusReadOnlyRange:                "attempted write to read only range",
 	StatusCommandSizeLimit:             "command size limit exceeded",
+	StatusInvalidZoneOperation:         "invalid zone operation request",
+	StatusZoneRandomWriteResources:     "ZRWA resources unavailable",
 	StatusZoneBoundary:                 "zoned boundary error",
 	StatusZoneFull:                     "zone is full",
 	StatusZoneReadOnly:                 "zone is read only",
@@ -252,4 +256,16 @@ var statusNames = map[Status]string{
 	StatusControllerPathError:          "controller pathing error",
 	StatusHostPathError:                "host pathing error",
 	StatusAbortedByHost:                "command aborted by host",
+}
+
+// fabricsStatusNames are of fabrics commands: NVMe Base 2.0, 3.3.3.2.1.2.
+var fabricsStatusNames = map[Status]string{
+	0x180: "incompatible format",
+	0x181: "controller busy",
+	0x182: "connect invalid parameters",
+	0x183: "connect restart discovery",
+	0x184: "connect invalid host",
+	0x185: "invalid queue type",
+	0x190: "discover restart",
+	0x191: "authentication required",
 }
