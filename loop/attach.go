@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -19,7 +20,7 @@ import (
 //
 // The kernel names the lowest free device each time. If that one is stuck,
 // because a program holds it open with O_EXCL and does not bind it, Attach
-// adds another device, after some 30 ms.
+// looks for another one, after some 30 ms.
 const (
 	maxAttempts   = 250
 	stuckAttempts = 20
@@ -74,27 +75,44 @@ func Attach(ctx context.Context, backing *os.File, opts Options) (*Device, error
 	return d, nil
 }
 
-// attach tries devices until one is bound.
+// attach binds a free device and checks what came of it.
 func attach(ctx context.Context, config *sys.Config, dio DirectIO) (*Device, error) {
 	d := &Device{}
+	err := d.bindFree(ctx, config)
+	if err == nil && dio == DirectIORequire && !d.DirectIO() {
+		err = fmt.Errorf("%w: its file system cannot, or Offset %d or BlockSize %d is too fine for the device below it",
+			ErrDirectIO, config.Offset, config.BlockSize)
+		// Closing alone would leave a device that is to persist.
+		err = errors.Join(err, control(d.file, sys.Clear))
+	}
+	if err != nil {
+		_ = d.discard()
+		return nil, err
+	}
+	return d, nil
+}
+
+// bindFree tries devices until one is bound.
+func (d *Device) bindFree(ctx context.Context, config *sys.Config) error {
 	ctl, err := d.nodes.openControl()
 	if err != nil {
-		d.nodes.close()
-		return nil, err
+		return err
 	}
 	defer sys.Close(ctl)
 	last, stuck := -1, 0
 	for attempt := range maxAttempts {
-		next := sys.FreeNumber
-		if stuck == stuckAttempts {
-			next, stuck = sys.AddDevice, 0
-		}
 		var number int
-		if number, err = next(ctl); err != nil {
-			break
+		if stuck == stuckAttempts {
+			number, err = freeAbove(ctl, last)
+			stuck = 0
+		} else {
+			number, err = sys.FreeNumber(ctl)
+		}
+		if err != nil {
+			return err
 		}
 		if err = d.bind(number, config); !isRace(err) {
-			break
+			return err
 		}
 		if number == last {
 			stuck++
@@ -102,22 +120,28 @@ func attach(ctx context.Context, config *sys.Config, dio DirectIO) (*Device, err
 			last, stuck = number, 0
 		}
 		if err2 := backOff(ctx, attempt); err2 != nil {
-			err = fmt.Errorf("%w, after: %w", err2, err)
-			break
+			return fmt.Errorf("%w, after: %w", err2, err)
 		}
 	}
-	if err == nil && dio == DirectIORequire && !d.DirectIO() {
-		err = fmt.Errorf("%w: its file system cannot, or Offset %d or BlockSize %d is too fine for the device below it",
-			ErrDirectIO, config.Offset, config.BlockSize)
-	}
+	return fmt.Errorf("%w after %d attempts: %w", ErrBusy, maxAttempts, err)
+}
+
+// freeAbove returns the number of an unbound device above n, a new one if there
+// is none.
+func freeAbove(ctl, n int) (int, error) {
+	numbers, err := loopNumbers()
 	if err != nil {
-		_ = d.discard()
-		if isRace(err) && ctx.Err() == nil {
-			err = fmt.Errorf("%w after %d attempts: %w", ErrBusy, maxAttempts, err)
-		}
-		return nil, err
+		return 0, err
 	}
-	return d, nil
+	for _, number := range numbers {
+		if number <= n {
+			continue
+		}
+		if _, err := os.Lstat(sysBlock + "loop" + strconv.Itoa(number) + "/loop"); errors.Is(err, fs.ErrNotExist) {
+			return number, nil
+		}
+	}
+	return sys.AddDevice(ctl)
 }
 
 // isRace reports whether err says that the free device is not free any more:

@@ -279,9 +279,12 @@ func TestDirectIO(t *testing.T) {
 		{"memfd, require", memfd, loop.DirectIORequire, false, loop.ErrDirectIO},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			d, err := loop.Attach(t.Context(), tc.file(t, mib), loop.Options{DirectIO: tc.wish})
+			f := tc.file(t, mib)
+			// Persist: a device that is refused must be unbound, not just closed.
+			d, err := loop.Attach(t.Context(), f, loop.Options{DirectIO: tc.wish, Persist: tc.err != nil})
 			if tc.err != nil {
 				require.ErrorIs(t, err, tc.err)
+				attach(t, f, loop.Options{})
 				return
 			}
 			require.NoError(t, err)
