@@ -62,6 +62,7 @@ func (c *compacter) add(n Node) error {
 func (c *compacter) copy(i, inode uint32) {
 	old, n := c.from.nodes.at(inode), c.to.nodes.at(i)
 	n.mtime, n.nsec, n.mode, n.owner, n.source = old.mtime, old.nsec, old.mode, old.owner, old.source
+	n.flags |= old.flags & flagImplied
 	if old.mode&modeType != modeDir {
 		n.size, n.last = old.size, old.last
 	}
@@ -70,7 +71,7 @@ func (c *compacter) copy(i, inode uint32) {
 	}
 	x := *c.from.extras[inode]
 	x.links = 0
-	if x.xattrs != nil || x.data != nil || x.times != nil {
+	if x.any() {
 		*c.to.extra(i) = x
 	}
 }

@@ -194,7 +194,7 @@ func (t *Tree) newExtra(e *Entry) (extra, bool) {
 	if len(e.Xattrs) > 0 {
 		x.xattrs = t.shareXattrs(e.Xattrs)
 	}
-	return x, x.xattrs != nil || x.data != nil || x.times != nil
+	return x, x.any()
 }
 
 // shareXattrs returns the attributes in the order of their names. Files that have

@@ -59,9 +59,10 @@ type node struct {
 
 // Flags of a node.
 const (
-	flagLink  = 1 << iota // another name of node.first
-	flagExtra             // has an entry in Tree.extras
-	flagDead              // not in the tree any more, with all below it
+	flagLink    = 1 << iota // another name of node.first
+	flagExtra               // has an entry in Tree.extras
+	flagDead                // not in the tree any more, with all below it
+	flagImplied             // a directory that nobody has named but for what is in it
 )
 
 type owner struct{ uid, gid uint32 }
@@ -73,6 +74,9 @@ type extra struct {
 	times  *times
 	links  uint32 // names beyond the first
 }
+
+// any reports whether there is more than names.
+func (x *extra) any() bool { return x.xattrs != nil || x.data != nil || x.times != nil }
 
 // times are those beside the time of the last change.
 type times struct{ access, change time.Time }
@@ -93,6 +97,7 @@ func New() *Tree {
 	t.nodes.add(node{})
 	_, _ = t.names.add("")                         // the first fits
 	_ = t.set(0, &Entry{Mode: fs.ModeDir | 0o755}) // as does the first owner
+	t.nodes.at(0).flags |= flagImplied
 	t.sorted = true
 	return t
 }
@@ -239,6 +244,7 @@ func (t *Tree) makeParents(path string, made time.Time) (dir uint32, name string
 			if i, err = t.append(dir, first); err == nil {
 				root := t.Root()
 				err = t.set(i, &Entry{Mode: fs.ModeDir | 0o755, UID: root.UID(), GID: root.GID(), ModTime: made})
+				t.nodes.at(i).flags |= flagImplied
 			}
 		case !t.isDir(i):
 			err = ErrNotDir
@@ -279,6 +285,7 @@ func (t *Tree) set(i uint32, e *Entry) error {
 		return err
 	}
 	n := t.nodes.at(i)
+	n.flags &^= flagImplied
 	n.mode, n.owner = UnixMode(e.Mode), o
 	n.mtime, n.nsec = unixTime(e.ModTime)
 	switch n.mode & modeType {
