@@ -58,7 +58,10 @@ func (c *Controller) Sanitize(ctx context.Context, o SanitizeOptions) error {
 	if err := c.CheckSanitize(ctx, o); err != nil {
 		return err
 	}
-	passes := max(o.Passes, 1)
+	passes := 0
+	if o.Action == Overwrite {
+		passes = max(o.Passes, 1)
+	}
 	_, err := c.Do(ctx, Command{
 		Opcode: AdminSanitize, Timeout: sanitizeTimeout, CDW11: o.Pattern,
 		// 16 passes are encoded as 0.
