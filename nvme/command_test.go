@@ -76,6 +76,8 @@ func TestCommandEncoding(t *testing.T) {
 			Command{Opcode: 0x84, CDW10: 3, Timeout: sanitizeTimeout}},
 		{"sanitize in one pass", func() error { return c.Sanitize(ctx, SanitizeOptions{Action: Overwrite}) },
 			Command{Opcode: 0x84, CDW10: 0x13, Timeout: sanitizeTimeout}},
+		{"block erase", func() error { return c.Sanitize(ctx, SanitizeOptions{Action: BlockErase}) },
+			Command{Opcode: 0x84, CDW10: 2, Timeout: sanitizeTimeout}},
 		{"self-test", func() error { return c.SelfTest(ctx, BroadcastNSID, ExtendedSelfTest) },
 			Command{Opcode: 0x14, NSID: math.MaxUint32, CDW10: 2, Timeout: selfTestTimeout}},
 		{"delete namespace", func() error { return c.DeleteNamespace(ctx, 2) },
