@@ -64,7 +64,7 @@ func (c *compacter) copy(i, inode uint32) {
 	n.mtime, n.nsec, n.mode, n.owner, n.source = old.mtime, old.nsec, old.mode, old.owner, old.source
 	n.flags |= old.flags & flagImplied
 	if old.mode&modeType != modeDir {
-		n.size, n.last = old.size, old.last
+		n.size, n.first, n.last = old.size, old.first, old.last
 	}
 	if old.flags&flagExtra == 0 {
 		return

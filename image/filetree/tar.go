@@ -149,8 +149,8 @@ func (r *tarReader) member(h *tar.Header) error {
 		return err
 	}
 	if e.Mode.IsRegular() {
-		n := r.t.nodes.at(i)
-		n.source, n.last = r.source, r.src.offsets.add(m.start)
+		n, block := r.t.nodes.at(i), m.start/tarBlock
+		n.source, n.first, n.last = r.source, uint32(block>>32), uint32(block)
 	}
 	return nil
 }
@@ -264,13 +264,13 @@ func checkGlobal(h *tar.Header) error {
 
 func roundUp(n, unit int64) int64 { return (n + unit - 1) / unit * unit }
 
-// tarSource opens the contents of an archive's members.
+// tarSource opens the contents of an archive's members, which it knows by the
+// number of the block where they start.
 type tarSource struct {
-	r       tarInput
-	file    io.Closer // what else is to be closed; nil for nothing
-	stat    func() (fs.FileInfo, error)
-	info    fs.FileInfo // what stat has told when the archive was read
-	offsets chunks[int64]
+	r    tarInput
+	file io.Closer // what else is to be closed; nil for nothing
+	stat func() (fs.FileInfo, error)
+	info fs.FileInfo // what stat has told when the archive was read
 }
 
 // watch remembers what r is like, where it is a file that contents are read from.
@@ -293,11 +293,9 @@ func (s *tarSource) Close() error {
 }
 
 func (s *tarSource) open(n Node) (Content, error) {
-	c := &tarContent{
-		src: s, size: n.Size(),
-		start: *s.offsets.at(n.t.nodes.at(n.i).last),
-		data:  n.more().data,
-	}
+	rec := n.t.nodes.at(n.i)
+	block := int64(rec.first)<<32 | int64(rec.last)
+	c := &tarContent{src: s, size: rec.size, start: block * tarBlock, data: n.more().data}
 	if c.data == nil {
 		c.data = []Range{{Offset: 0, Length: c.size}}
 	}

@@ -41,7 +41,7 @@ type node struct {
 	name   uint32 // where in names
 	parent uint32
 	first  uint32 // directory: the first child. Hard link: the linked node
-	last   uint32 // directory: the last child. Regular: what the source knows it by
+	last   uint32 // directory: the last child. Regular: first and last are the source's
 	next   uint32 // the next sibling
 	nsec   uint32
 	mtime  int64 // seconds since 1970
