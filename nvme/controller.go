@@ -73,7 +73,11 @@ func (c *Controller) Do(ctx context.Context, cmd Command) (uint64, error) {
 // NSID returns the identifier of the namespace whose node the transport is. It
 // fails with errors.ErrUnsupported on a controller's node.
 func (c *Controller) NSID() (uint32, error) {
-	if t, ok := c.t.(interface{ NSID() (uint32, error) }); ok {
+	t := c.t
+	for w, ok := t.(wrapper); ok; w, ok = t.(wrapper) {
+		t = w.inner()
+	}
+	if t, ok := t.(interface{ NSID() (uint32, error) }); ok {
 		return t.NSID()
 	}
 	return 0, fmt.Errorf("nvme: namespace ID by %T: %w", c.t, errors.ErrUnsupported)

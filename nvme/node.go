@@ -27,7 +27,8 @@ import (
 // fail with [ErrNotLive].
 //
 // A Node needs CAP_SYS_ADMIN, but for a few commands on Linux 6.2 and later.
-// On other systems every call fails with errors.ErrUnsupported. drivers/nvme/host/ioctl.c.
+// On other systems there is none: OpenNode and NewNode fail with
+// errors.ErrUnsupported. drivers/nvme/host/ioctl.c.
 type Node struct {
 	file  *os.File
 	owned bool
@@ -37,6 +38,10 @@ type Node struct {
 	mu     sync.RWMutex
 	fd     int
 	closed bool
+
+	// What Submit fails with on a node of something else, made beforehand, so
+	// that even this costs no allocation.
+	notNVMe error
 
 	// The 64-bit requests are in Linux since 5.4. Which of them the kernel does
 	// not know is remembered.
@@ -75,6 +80,9 @@ func OpenNode(ctx context.Context, path string) (*Node, error) {
 func NewNode(f *os.File) (*Node, error) { return newNode(f, false) }
 
 func newNode(f *os.File, owned bool) (*Node, error) {
+	if err := nodesSupported(); err != nil {
+		return nil, err
+	}
 	if f == nil {
 		return nil, &ArgumentError{"open", "file", nil, "an open device node"}
 	}
@@ -85,7 +93,8 @@ func newNode(f *os.File, owned bool) (*Node, error) {
 	if info.Mode()&os.ModeDevice == 0 {
 		return nil, fmt.Errorf("nvme: %s, a %s: %w", f.Name(), kindOf(info.Mode()), ErrNotNVMe)
 	}
-	return &Node{file: f, owned: owned, fd: int(f.Fd())}, nil
+	notNVMe := fmt.Errorf("nvme: %s: %w", f.Name(), ErrNotNVMe)
+	return &Node{file: f, owned: owned, fd: int(f.Fd()), notNVMe: notNVMe}, nil
 }
 
 // kindOf says what a file is that is no device.

@@ -129,7 +129,7 @@ func passthru(fd int, cmd *Command, timeout uint32) (Completion, unix.Errno) {
 func (n *Node) errnoError(cmd *Command, errno unix.Errno) error {
 	switch errno {
 	case unix.ENOTTY:
-		return ErrNotNVMe
+		return n.notNVMe
 	case unix.EINTR:
 		return fmt.Errorf("nvme: %s: %s: %w: %w", n.Name(), cmd.Name(), ErrExpired, errno)
 	case unix.EINVAL:
@@ -188,3 +188,6 @@ func (n *Node) simple(ctx context.Context, what string, request uint32) (int, er
 
 // isAgain recognises what open answers while the controller is not live.
 func isAgain(err error) bool { return errors.Is(err, unix.EAGAIN) }
+
+// nodesSupported returns nil: device nodes are Linux's.
+func nodesSupported() error { return nil }

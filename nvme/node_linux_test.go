@@ -38,6 +38,7 @@ func TestNodeRefusesWhatIsNotNVMe(t *testing.T) {
 	n := openNull(t)
 	_, err = n.Submit(t.Context(), Command{Opcode: AdminIdentify})
 	require.ErrorIs(t, err, ErrNotNVMe)
+	require.ErrorContains(t, err, "/dev/null")
 	_, err = n.NSID()
 	require.ErrorIs(t, err, errors.ErrUnsupported)
 	require.ErrorIs(t, n.Operate(t.Context(), ResetController), errors.ErrUnsupported)

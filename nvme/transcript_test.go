@@ -183,3 +183,14 @@ func TestDryRun(t *testing.T) {
 	err := c.Format(t.Context(), FormatOptions{NSID: 1, Format: 1})
 	require.EqualError(t, err, "nvme: format NVM (admin opcode 80h, nsid 1, cdw10 00000001h): refused, as this is a dry run")
 }
+
+// A wrapped transport still knows which namespace it is of.
+func TestNSIDThroughWrappers(t *testing.T) {
+	c := NewController(NewTracer(NewDryRun(NewRecorder(newFakeDrive(), brokenWriter{})), nil))
+	nsid, err := c.NSID()
+	require.NoError(t, err)
+	require.Equal(t, uint32(4), nsid)
+	_, err = NewController(nullTransport{}).NSID()
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+	require.ErrorIs(t, NewController(nullTransport{}).Reset(t.Context()), errors.ErrUnsupported)
+}

@@ -183,6 +183,13 @@ func operate(ctx context.Context, t Transport, op Operation) error {
 	return fmt.Errorf("nvme: %v by %T: %w", op, t, errors.ErrUnsupported)
 }
 
+// A wrapper is a Transport through another one.
+type wrapper interface{ inner() Transport }
+
+func (t *Tracer) inner() Transport   { return t.t }
+func (r *Recorder) inner() Transport { return r.t }
+func (d *DryRun) inner() Transport   { return d.t }
+
 // nsidText writes the broadcast NSID as such.
 func nsidText(nsid uint32) string {
 	if nsid == BroadcastNSID {
