@@ -311,6 +311,9 @@ func describe(n Node) string {
 		for range n.subtree() {
 			files++
 		}
+		if files == 1 {
+			return "directory with 1 file"
+		}
 		return fmt.Sprintf("directory with %d files", files)
 	case modeSymlink:
 		return fmt.Sprintf("symbolic link to %q", n.Target())

@@ -96,7 +96,7 @@ func TestDiff(t *testing.T) {
 	got, err := filetree.Diff(t.Context(), sample(t, false), sample(t, true), filetree.DiffOptions{})
 	require.NoError(t, err)
 	require.Equal(t, []string{
-		`a-missing: missing: directory with 1 files`,
+		`a-missing: missing: directory with 1 file`,
 		`content: content 0x41 at byte 5, want 0x61`,
 		`device: device 1:5, want 1:3`,
 		`l3: hard link none, want to l1`,

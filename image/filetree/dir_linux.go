@@ -135,7 +135,7 @@ func (r *dirReader) reopen(i uint32, id inode) (int, error) {
 // opened: sub is its descriptor then, else -1.
 func (r *dirReader) readName(fd int, i uint32, name string) (sub int, child uint32, err error) {
 	if len(name) > MaxName {
-		return -1, 0, checkPath(name)
+		return -1, 0, checkName(name)
 	}
 	var st unix.Stat_t
 	if err := unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {

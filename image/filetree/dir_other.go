@@ -68,7 +68,7 @@ func (r *dirReader) readDir(dir *os.Root, i uint32, name string) error {
 	for _, d := range list {
 		info, err := sub.Lstat(d.Name())
 		if err == nil {
-			err = checkPath(d.Name())
+			err = checkName(d.Name())
 		}
 		var child uint32
 		if err == nil {

@@ -185,6 +185,17 @@ func checkPath(path string) error {
 	return nil
 }
 
+// checkName refuses what is not the name of a file in a directory.
+func checkName(name string) error {
+	if err := checkPath(name); err != nil {
+		return err
+	}
+	if strings.Contains(name, "/") {
+		return fmt.Errorf("%w: the name %.20q has a slash", ErrBadPath, name)
+	}
+	return nil
+}
+
 // newExtra returns the part of e that few entries have, and whether there is any.
 func (t *Tree) newExtra(e *Entry) (extra, bool) {
 	x := extra{data: e.Data}

@@ -3,7 +3,6 @@ package filetree
 import (
 	"fmt"
 	"io/fs"
-	"path"
 	"slices"
 	"strings"
 )
@@ -47,17 +46,16 @@ func (t *Tree) readFS(fsys fs.FS, source uint16, name string, i uint32) error {
 	// A ReadDirFS may have an order of its own.
 	slices.SortFunc(list, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	for k, d := range list {
-		if k > 0 && d.Name() == list[k-1].Name() {
-			return &PathError{Op: "read", Path: path.Join(name, d.Name()), Err: fmt.Errorf("%w in the directory twice", ErrExist)}
+		full := join(name, d.Name())
+		err := checkName(d.Name())
+		switch {
+		case err != nil:
+		case k > 0 && d.Name() == list[k-1].Name():
+			err = fmt.Errorf("%w: in the directory twice", ErrExist)
+		case len(full) > MaxTarget:
+			err = fmt.Errorf("%w: it is over %d bytes long", ErrBadPath, MaxTarget)
 		}
-		full := path.Join(name, d.Name())
-		if !fs.ValidPath(d.Name()) || path.Base(d.Name()) != d.Name() {
-			return &PathError{Op: "read", Path: name, Err: fmt.Errorf("%w: a file is called %q", ErrBadPath, d.Name())}
-		}
-		if len(full) > MaxTarget {
-			return &PathError{Op: "read", Path: full, Err: fmt.Errorf("%w: it is over %d bytes long", ErrBadPath, MaxTarget)}
-		}
-		if err := checkPath(d.Name()); err != nil {
+		if err != nil {
 			return &PathError{Op: "read", Path: full, Err: err}
 		}
 		child, err := t.append(i, d.Name())

@@ -311,7 +311,7 @@ func (p *layerPutter) whiteouts(to uint32, from Node) error {
 			}
 		case strings.HasPrefix(n.Name(), whiteoutMeta):
 		default:
-			if err := checkPath(name); err != nil {
+			if err := checkName(name); err != nil {
 				return p.error(n, fmt.Errorf("whiteout: %w", err))
 			}
 			if i, ok := p.t.child(to, name); ok {
