@@ -53,19 +53,18 @@ func direntLen(n int) int { return (direntHead + n + 3) &^ 3 }
 // these, as mke2fs has it.
 func lostFoundLen(blockSize int64) int64 { return min(12, lostFoundSize/blockSize) }
 
-// dirLen returns the number of blocks of a directory.
-func (p *plan) dirLen(ino uint32) int64 {
-	if n, ok := p.longDirs[ino]; ok {
-		return int64(n)
-	}
-	return 1
+// longDir is a directory of more than one block.
+type longDir struct {
+	blocks  uint32
+	indexed bool // or kept empty, for e2fsck
 }
 
-// isIndexed reports whether a directory has an index: all that are longer than
-// a block, but for what is kept empty for e2fsck.
-func (p *plan) isIndexed(ino uint32) bool {
-	n, ok := p.longDirs[ino]
-	return ok && (ino != inoLostFound || int64(n) > lostFoundLen(p.layout.blockSize))
+// dirLen returns the number of blocks of a directory.
+func (p *plan) dirLen(ino uint32) int64 {
+	if d, ok := p.longDirs[ino]; ok {
+		return int64(d.blocks)
+	}
+	return 1
 }
 
 // dirBlock fills a block of a directory.
@@ -112,7 +111,7 @@ func (d *dirBlock) close(seed uint32) {
 func (x *writer) writeDir(ino uint32, pl *placement) error {
 	blocks := &blockCounter{extents: pl.extents}
 	n, ok := x.node(ino)
-	if ok && x.isIndexed(ino) {
+	if ok && x.longDirs[ino].indexed {
 		return x.writeIndexed(ino, n, blocks)
 	}
 	clear(x.buf)

@@ -87,7 +87,7 @@ func TestRefusedParameters(t *testing.T) {
 		{ext4.FileSystem{JournalSize: 4096}, geometry(0), "ext4: journal of 4096 bytes: want a multiple of 4096 from 4194304 to 41943040000, or None"},
 		{ext4.FileSystem{JournalSize: 4<<20 + 1}, geometry(0), "ext4: journal of 4194305 bytes"},
 		{ext4.FileSystem{}, geometry(1 << 44), "ext4: size of 17592186044416 bytes: want at most 17592186040320 with blocks of 4096"},
-		{ext4.FileSystem{BlockSize: 1024}, geometry(1 << 40), "ext4: size of 1099511627776 bytes: descriptors of its groups fill more than half a group"},
+		{ext4.FileSystem{BlockSize: 1024}, geometry(1 << 40), "ext4: size of 1099511627776 bytes: descriptors of its groups fill more than three quarters of a group"},
 		{ext4.FileSystem{}, volume.Geometry{Time: time.Unix(1<<35, 0)}, "ext4: creation time 3058-10-26T"},
 	} {
 		_, err := tc.fs.Plan(tc.g)

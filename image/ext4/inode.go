@@ -176,7 +176,7 @@ func (p *plan) nodeInode(ino uint32, n filetree.Node, pl *placement) inode {
 	case modeDir:
 		i.LinksCount = dirLinks(n)
 		i.setSize(p.dirLen(ino) * p.layout.blockSize)
-		if p.isIndexed(ino) {
+		if p.longDirs[ino].indexed {
 			i.Flags |= flagIndex
 		}
 		i.setTree(pl, p.layout.blockSize)

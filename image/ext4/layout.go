@@ -126,7 +126,7 @@ func (l *layout) place() error {
 	l.meta = make([]metaRun, 0, 3*l.groups+32)
 	for g := range l.groups {
 		if n := l.superBlocks(g); n > 0 {
-			if n > l.perGroup/2 {
+			if n > l.perGroup/4*3 {
 				return errTooManyGroups
 			}
 			l.add(metaSuper, g, l.groupStart(g), n)

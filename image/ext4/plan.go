@@ -26,11 +26,11 @@ type plan struct {
 	reservedPercent int64
 
 	// What the tree needs, whatever the size.
-	inodeOf    []uint32          // by node
-	nodeOf     []uint32          // from inode 11 on
-	longDirs   map[uint32]uint32 // blocks of directories that have more than one
-	dataBlocks int64             // but for extent trees
-	index      dirIndex          // for the scan
+	inodeOf    []uint32 // by node
+	nodeOf     []uint32 // from inode 11 on
+	longDirs   map[uint32]longDir
+	dataBlocks int64    // but for extent trees
+	index      dirIndex // for the scan
 	sharing    xattrSharing
 	xattrRefs  []xattrRef // by inode
 	// xattrBlocks are in the order of their owners.
@@ -75,7 +75,7 @@ func (fs *FileSystem) newPlan(g volume.Geometry) (*plan, error) {
 		time:            g.Time,
 		blockSize:       int64(fs.BlockSize),
 		reservedPercent: int64(fs.ReservedPercent),
-		longDirs:        map[uint32]uint32{},
+		longDirs:        map[uint32]longDir{},
 	}
 	if p.blockSize == 0 {
 		p.blockSize = 4096
@@ -220,7 +220,7 @@ func (p *plan) try(fs *FileSystem, blocks int64) (shortage, error) {
 		groups := ceilDiv(blocks, p.blockSize*8)
 		return shortage{inodes: max(1, inodes-groups*p.blockSize*8)}, nil
 	case errors.Is(err, errTooManyGroups):
-		return shortage{}, fmt.Errorf("ext4: size of %d bytes: descriptors of its groups fill more than half a group; want larger blocks than %d bytes",
+		return shortage{}, fmt.Errorf("ext4: size of %d bytes: descriptors of its groups fill more than three quarters of a group; want larger blocks than %d bytes",
 			blocks*p.blockSize, p.blockSize)
 	}
 	p.layout = l

@@ -40,7 +40,7 @@ func (p *plan) scan() error {
 	if n, ok := p.node(inoLostFound); ok {
 		return p.scanDir(inoLostFound, n)
 	}
-	p.setDirLen(inoLostFound, lostFoundLen(p.blockSize))
+	p.setDirLen(inoLostFound, longDir{uint32(lostFoundLen(p.blockSize)), false})
 	return nil
 }
 
@@ -81,25 +81,25 @@ func (p *plan) measureDir(ino uint32, dir filetree.Node, used int) error {
 		used += direntLen(len(lostFound))
 	}
 	if used <= int(p.blockSize)-dirTail {
-		n := int64(1)
+		d := longDir{blocks: 1}
 		if ino == inoLostFound {
-			n = lostFoundLen(p.blockSize)
+			d.blocks = uint32(lostFoundLen(p.blockSize))
 		}
-		p.setDirLen(ino, n)
+		p.setDirLen(ino, d)
 		return nil
 	}
 	if err := p.indexDir(&p.index, ino, dir); err != nil {
 		return err
 	}
-	p.setDirLen(ino, int64(p.index.blocks()))
+	p.setDirLen(ino, longDir{uint32(p.index.blocks()), true})
 	return nil
 }
 
-func (p *plan) setDirLen(ino uint32, blocks int64) {
-	if blocks > 1 {
-		p.longDirs[ino] = uint32(blocks)
+func (p *plan) setDirLen(ino uint32, d longDir) {
+	if d.blocks > 1 {
+		p.longDirs[ino] = d
 	}
-	p.dataBlocks += blocks
+	p.dataBlocks += int64(d.blocks)
 }
 
 // check refuses what ext4 cannot hold, and adds up the blocks of what is not a
