@@ -295,7 +295,7 @@ func TestFormatNamespaceLivesLongerThanADefaultTimeout(t *testing.T) {
 	require.NoError(t, err)
 	entries, _ := d.Journal()
 	for _, e := range entries {
-		require.Empty(t, e.Happened, "nothing is reset")
+		require.NotEqual(t, nvmetest.ControllerReset.String(), e.Happened)
 	}
 }
 
@@ -340,7 +340,7 @@ func TestSanitizeAndFollow(t *testing.T) {
 	ns, err := c.Namespace(ctx, 1)
 	require.NoError(t, err)
 	require.NoError(t, ns.Write(ctx, 0, bytes.Repeat([]byte{1}, 512), nvme.IOOptions{}))
-	follow := nvme.Follow{Wait: d.Wait, Interval: time.Minute}
+	follow := nvme.Follow{Wait: d.Wait, Interval: 75 * time.Second} // an eighth
 	_, err = nvme.FollowSanitize(ctx, c, follow)
 	require.ErrorIs(t, err, nvme.ErrNothingToFollow)
 
@@ -354,7 +354,7 @@ func TestSanitizeAndFollow(t *testing.T) {
 	}
 	_, err = nvme.RunSanitize(leaving, c, nvme.SanitizeOptions{Action: nvme.BlockErase}, consent, follow)
 	require.ErrorIs(t, err, context.Canceled)
-	require.Equal(t, []int{0, 10, 20, 30}, steps)
+	require.Equal(t, []int{0, 12, 25, 37}, steps)
 
 	// Meanwhile there is no I/O, and a reset does not stop it.
 	require.ErrorIs(t, ns.Read(ctx, 0, make([]byte, 512), nvme.IOOptions{}), nvme.StatusSanitizeInProgress)

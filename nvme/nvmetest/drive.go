@@ -98,6 +98,11 @@ func (d *Drive) Operate(ctx context.Context, op nvme.Operation) error {
 	return d.controllers[0].Operate(ctx, op)
 }
 
+// NamespaceUsers is that of the first controller.
+func (d *Drive) NamespaceUsers(nsid uint32) ([]string, error) {
+	return d.controllers[0].NamespaceUsers(nsid)
+}
+
 // Now returns how far the drive's clock has got since it was made.
 func (d *Drive) Now() time.Duration {
 	d.mu.Lock()

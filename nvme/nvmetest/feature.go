@@ -92,11 +92,9 @@ type featureStore struct {
 	known      map[nvme.FeatureID]*feature
 	current    map[featureKey]featureValue
 	saved      map[featureKey]featureValue
-	over       nvme.Temperature // composite over temperature threshold
-	under      nvme.Temperature
-	sensor     [9][2]nvme.Temperature
-	clock      time.Duration // when Timestamp was set, or the reset
-	clockValue uint64        // to how many milliseconds
+	sensor     [9][2]nvme.Temperature // over and under; the first is the composite temperature
+	clock      time.Duration          // when Timestamp was set, or the reset
+	clockValue uint64                 // to how many milliseconds
 	clockSet   bool
 	events     uint32 // Asynchronous Event Configuration, as it is asked for often
 }

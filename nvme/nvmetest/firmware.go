@@ -198,9 +198,9 @@ func firmwareDownload(r *request) nvme.Status {
 	return success
 }
 
-// take returns the image that was downloaded, and forgets it. It is nil if there
-// is none, or a part is missing.
-func (s *firmwareStore) take() []byte {
+// peek returns the image that was downloaded. It is nil if there is none, or a
+// part is missing.
+func (s *firmwareStore) peek() []byte {
 	slices.SortFunc(s.parts, func(a, b span) int { return a.from - b.from })
 	end := 0
 	for _, p := range s.parts {
@@ -210,12 +210,10 @@ func (s *firmwareStore) take() []byte {
 		}
 		end = max(end, p.to)
 	}
-	image := s.staged
-	if end != len(image) {
-		image = nil
+	if end != len(s.staged) {
+		return nil
 	}
-	s.discard()
-	return image
+	return s.staged
 }
 
 // discard forgets what was downloaded.
@@ -276,7 +274,10 @@ func (s *firmwareStore) commit(r *request, slot int, action nvme.FirmwareCommitA
 	f := s.slots[slot-1]
 	if replace {
 		overlap := s.overlap
-		image, ok := parseFirmware(s.take())
+		image, ok := parseFirmware(s.peek())
+		if !(ok && action == nvme.ActivateNow && image.Activation == TakesTooLong) {
+			s.discard() // or else the host commits it again with another action
+		}
 		switch {
 		case overlap && !frmw.DetectsOverlap():
 			return nvme.StatusOverlappingRange.WithDNR()
@@ -404,7 +405,8 @@ func (s *firmwareStore) commitBoot(r *request, action nvme.FirmwareCommitAction)
 		return r.invalid(10, 3)
 	}
 	if action == nvme.ReplaceBootPartition {
-		image := s.take()
+		image := s.peek()
+		s.discard()
 		if image == nil {
 			return nvme.StatusInvalidFirmwareImage.WithDNR()
 		}

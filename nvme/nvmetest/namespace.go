@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/drivebay/drivebay/nvme"
@@ -33,6 +34,7 @@ type Namespace struct {
 	protection uint32 // the state of Namespace Write Protection Config
 	recovery   uint32 // Error Recovery
 	reserved   reservations
+	users      []string // who a kernel would say uses it
 	nguid      nvme.NGUID
 	eui64      nvme.EUI64
 	uuid       nvme.UUID
@@ -74,6 +76,14 @@ func (n *Namespace) ReadAt(p []byte, off int64) (int, error) {
 		err = io.EOF
 	}
 	return count, err
+}
+
+// Use says who uses the namespace, as a kernel would know that it is mounted or
+// held. The procedures of package nvme refuse to destroy it then. Nobody is none.
+func (n *Namespace) Use(by ...string) {
+	n.drive.mu.Lock()
+	defer n.drive.mu.Unlock()
+	n.users = slices.Clone(by)
 }
 
 // Corrupt lets reads of logical blocks fail with an unrecovered read error,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"syscall"
 	"time"
 
@@ -138,4 +139,16 @@ func (c *Controller) Operate(ctx context.Context, op nvme.Operation) error {
 
 func errGone(cmd *nvme.Command) error {
 	return fmt.Errorf("nvmetest: %s: %w", cmd.Name(), syscall.ENODEV)
+}
+
+// NamespaceUsers returns who uses a namespace; see [Namespace.Use]. The
+// procedures of package nvme ask for it.
+func (c *Controller) NamespaceUsers(nsid uint32) ([]string, error) {
+	n := c.drive.Namespace(nsid)
+	if n == nil {
+		return nil, nil
+	}
+	c.drive.mu.Lock()
+	defer c.drive.mu.Unlock()
+	return slices.Clone(n.users), nil
 }
