@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -43,9 +42,7 @@ type Node struct {
 	// that even this costs no allocation.
 	notNVMe error
 
-	// The 64-bit requests are in Linux since 5.4. Which of them the kernel does
-	// not know is remembered.
-	no64 [2]atomic.Bool // by Queue
+	nodeSystem
 }
 
 // How long to wait for a controller to be live, without a deadline, and how
@@ -80,7 +77,8 @@ func OpenNode(ctx context.Context, path string) (*Node, error) {
 func NewNode(f *os.File) (*Node, error) { return newNode(f, false) }
 
 func newNode(f *os.File, owned bool) (*Node, error) {
-	if err := nodesSupported(); err != nil {
+	n := &Node{file: f, owned: owned}
+	if err := n.supported(); err != nil {
 		return nil, err
 	}
 	if f == nil {
@@ -93,8 +91,9 @@ func newNode(f *os.File, owned bool) (*Node, error) {
 	if info.Mode()&os.ModeDevice == 0 {
 		return nil, fmt.Errorf("nvme: %s, a %s: %w", f.Name(), kindOf(info.Mode()), ErrNotNVMe)
 	}
-	notNVMe := fmt.Errorf("nvme: %s: %w", f.Name(), ErrNotNVMe)
-	return &Node{file: f, owned: owned, fd: int(f.Fd()), notNVMe: notNVMe}, nil
+	n.fd = int(f.Fd())
+	n.notNVMe = fmt.Errorf("nvme: %s: %w", f.Name(), ErrNotNVMe)
+	return n, nil
 }
 
 // kindOf says what a file is that is no device.
@@ -125,18 +124,6 @@ func (n *Node) Close() error {
 	}
 	return n.file.Close()
 }
-
-// acquire keeps the descriptor open until release.
-func (n *Node) acquire() error {
-	n.mu.RLock()
-	if n.closed {
-		n.mu.RUnlock()
-		return fmt.Errorf("nvme: %s: %w", n.file.Name(), os.ErrClosed)
-	}
-	return nil
-}
-
-func (n *Node) release() { n.mu.RUnlock() }
 
 // waitLive calls try until it no longer asks to be called again. It gives up
 // when ctx is over, or after liveWait if that has no deadline.

@@ -6,11 +6,19 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/drivebay/drivebay/nvme/internal/sys"
 )
+
+// nodeSystem is what a Node keeps on Linux.
+type nodeSystem struct {
+	// The 64-bit requests are in Linux since 5.4. Which of them the kernel does
+	// not know is remembered.
+	no64 [2]atomic.Bool // by Queue
+}
 
 // Submit implements [Transport]. What the kernel itself refuses, with EINVAL
 // and before the drive sees it, is an NSID unlike the node's own in an I/O
@@ -189,5 +197,17 @@ func (n *Node) simple(ctx context.Context, what string, request uint32) (int, er
 // isAgain recognises what open answers while the controller is not live.
 func isAgain(err error) bool { return errors.Is(err, unix.EAGAIN) }
 
-// nodesSupported returns nil: device nodes are Linux's.
-func nodesSupported() error { return nil }
+// acquire keeps the descriptor open until release.
+func (n *Node) acquire() error {
+	n.mu.RLock()
+	if n.closed {
+		n.mu.RUnlock()
+		return fmt.Errorf("nvme: %s: %w", n.file.Name(), os.ErrClosed)
+	}
+	return nil
+}
+
+func (n *Node) release() { n.mu.RUnlock() }
+
+// supported returns nil: device nodes are Linux's.
+func (*nodeSystem) supported() error { return nil }
