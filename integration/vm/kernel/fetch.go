@@ -1,0 +1,221 @@
+package kernel
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Package is a Debian package that holds a kernel and its modules.
+type Package struct {
+	Name    string // "linux-image-6.1.0-56-cloud-amd64"
+	Version string // "6.1.192-2"
+
+	// Meta is the package that depends on the newest kernel of this kind. It
+	// stands in when apt has dropped the pinned version, as Debian does some weeks
+	// after a newer one came out.
+	Meta string
+}
+
+func (p Package) String() string { return p.Name + "=" + p.Version }
+
+// Packages returns the kernels that suites run on, the oldest first: what Debian 12
+// installs, and what it offers of a later release. This is the one place that pins
+// them.
+func Packages() []Package {
+	return []Package{
+		{Name: "linux-image-6.1.0-56-cloud-amd64", Version: "6.1.192-2", Meta: "linux-image-cloud-amd64"},
+		{Name: "linux-image-6.12.117+deb12-cloud-amd64", Version: "6.12.117-1~deb12u1", Meta: "linux-image-6.12-cloud-amd64"},
+	}
+}
+
+// Dir returns the directory that kernels are fetched to: drivebay/kernels in the
+// user's cache directory.
+func Dir() (string, error) {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("directory for kernels: %w", err)
+	}
+	return filepath.Join(dir, "drivebay", "kernels"), nil
+}
+
+// Fetched returns the kernels that lie in [Dir]: those that [Packages] pins in its
+// order, then the others by name.
+func Fetched() ([]*Kernel, error) {
+	dir, err := Dir()
+	if err != nil {
+		return nil, err
+	}
+	found, err := filepath.Glob(filepath.Join(dir, "*", "boot", "vmlinuz-*"))
+	if err != nil {
+		return nil, err
+	}
+	var images []string
+	for _, p := range Packages() {
+		for _, image := range found {
+			if strings.HasPrefix(image, filepath.Join(dir, p.dir())+"/") {
+				images = append(images, image)
+			}
+		}
+	}
+	for _, image := range found {
+		if !slices.Contains(images, image) {
+			images = append(images, image)
+		}
+	}
+	kernels := make([]*Kernel, len(images))
+	for i, image := range images {
+		if kernels[i], err = Open(image); err != nil {
+			return nil, err
+		}
+	}
+	return kernels, nil
+}
+
+// dir is where the package lies in the cache.
+func (p Package) dir() string { return p.Name + "_" + strings.ReplaceAll(p.Version, ":", "%3a") }
+
+// Fetch brings a package into the cache and returns its kernel. One that is there
+// already is taken as it is, without a word to apt. Where apt knows the pinned
+// version no more, the newest of the same kind is taken; its Release tells.
+//
+// It wants apt-get with current lists, and dpkg-deb: Debian, or what is made of it.
+func Fetch(ctx context.Context, p Package) (*Kernel, error) {
+	dir, err := Dir()
+	if err != nil {
+		return nil, err
+	}
+	k, err := fetch(ctx, dir, p)
+	if err != nil {
+		return nil, fmt.Errorf("fetch kernel %s: %w", p, err)
+	}
+	return k, nil
+}
+
+func fetch(ctx context.Context, dir string, p Package) (*Kernel, error) {
+	if k, err := openPackage(filepath.Join(dir, p.dir())); err == nil {
+		return k, nil
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	temp, err := os.MkdirTemp(dir, ".fetch-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(temp)
+
+	_, err = run(ctx, temp, "apt-get", "download", "-q", p.String())
+	if err != nil && p.Meta != "" && ctx.Err() == nil {
+		newest, metaErr := candidate(ctx, p.Meta)
+		if metaErr != nil {
+			return nil, errors.Join(err, metaErr)
+		}
+		if newest.dir() != p.dir() {
+			return fetch(ctx, dir, newest)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	root := filepath.Join(temp, "root")
+	if err := unpack(ctx, temp, root); err != nil {
+		return nil, err
+	}
+	target := filepath.Join(dir, p.dir())
+	if err := os.Rename(root, target); err != nil {
+		if k, openErr := openPackage(target); openErr == nil {
+			return k, nil // somebody else was faster
+		}
+		return nil, err
+	}
+	return openPackage(target)
+}
+
+// unpack unpacks the one .deb file in a directory, and the kernel in it.
+func unpack(ctx context.Context, dir, root string) error {
+	debs, err := filepath.Glob(filepath.Join(dir, "*.deb"))
+	if err != nil {
+		return err
+	}
+	if len(debs) != 1 {
+		return fmt.Errorf("apt-get download left %d packages, want 1", len(debs))
+	}
+	if _, err := run(ctx, dir, "dpkg-deb", "-x", debs[0], root); err != nil {
+		return err
+	}
+	// The directory's mode comes from the package; MkdirTemp's would be ours alone.
+	k, err := openPackage(root)
+	if err != nil {
+		return err
+	}
+	image, err := os.ReadFile(k.Image)
+	if err != nil {
+		return err
+	}
+	plain, err := extractELF(image)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(filepath.Dir(k.Image), "vmlinux-"+k.Release), plain, 0o644)
+}
+
+// openPackage opens the one kernel of an unpacked package.
+func openPackage(root string) (*Kernel, error) {
+	images, err := filepath.Glob(filepath.Join(root, "boot", "vmlinuz-*"))
+	if err != nil {
+		return nil, err
+	}
+	if len(images) != 1 {
+		return nil, fmt.Errorf("%s holds %d kernels, want 1", root, len(images))
+	}
+	return Open(images[0])
+}
+
+// candidate returns the kernel package that a meta-package depends on, in the
+// version that apt would install.
+func candidate(ctx context.Context, meta string) (Package, error) {
+	depends, err := run(ctx, "", "apt-cache", "depends", "--important", meta)
+	if err != nil {
+		return Package{}, err
+	}
+	var p Package
+	for line := range strings.Lines(depends) {
+		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "Depends: linux-image-"); ok {
+			p.Name = "linux-image-" + name
+		}
+	}
+	if p.Name == "" {
+		return Package{}, fmt.Errorf("apt knows no kernel that %s depends on: are its lists current?", meta)
+	}
+	show, err := run(ctx, "", "apt-cache", "show", "--no-all-versions", p.Name)
+	if err != nil {
+		return Package{}, err
+	}
+	for line := range strings.Lines(show) {
+		if version, ok := strings.CutPrefix(line, "Version: "); ok {
+			p.Version = strings.TrimSpace(version)
+		}
+	}
+	return p, nil
+}
+
+// run runs a program and returns what it printed.
+func run(ctx context.Context, dir, name string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "LC_ALL=C")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, bytes.TrimSpace(stderr.Bytes()))
+	}
+	return string(out), nil
+}

@@ -1,0 +1,138 @@
+package kernel_test
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/drivebay/drivebay/fixture"
+	"github.com/drivebay/drivebay/integration/vm/kernel"
+)
+
+// fetched returns all pinned kernels, from the cache or from Debian's archive.
+func fetched(t testing.TB) []*kernel.Kernel {
+	fixture.RequireTool(t, "apt-get", "dpkg-deb", "qemu-system-x86_64")
+	var kernels []*kernel.Kernel
+	for _, p := range kernel.Packages() {
+		k, err := kernel.Fetch(t.Context(), p)
+		require.NoError(t, err)
+		kernels = append(kernels, k)
+	}
+	return kernels
+}
+
+func TestFetched(t *testing.T) {
+	want := fetched(t)
+	all, err := kernel.Fetched()
+	require.NoError(t, err)
+	for i, k := range want {
+		require.Equal(t, k.Release, all[i].Release, "pinned ones first, in their order")
+		require.FileExists(t, k.Image)
+		require.DirExists(t, k.ModuleDir)
+		magic := make([]byte, 4)
+		f, err := os.Open(k.ELF)
+		require.NoError(t, err)
+		defer f.Close()
+		_, err = f.Read(magic)
+		require.NoError(t, err)
+		require.Equal(t, "\x7fELF", string(magic))
+		require.Equal(t, "y", k.Option("CONFIG_BLK_DEV_NVME"))
+		require.Equal(t, "is not set", k.Option("CONFIG_NET_9P"))
+	}
+}
+
+// TestModulesAsModprobe lets kmod judge: depmod computes what needs what, and
+// modprobe tells in which order.
+func TestModulesAsModprobe(t *testing.T) {
+	depmod := fixture.RequireTool(t, "depmod")
+	modprobe := fixture.RequireTool(t, "modprobe")
+	names := []string{"loop", "vfat", "xfs", "btrfs", "nvme-tcp", "dm-crypt", "nls_iso8859-1", "virtio_blk", "ext4"}
+	for _, k := range fetched(t) {
+		t.Run(k.Release, func(t *testing.T) {
+			root := t.TempDir()
+			modules := filepath.Join(root, "lib/modules", k.Release)
+			require.NoError(t, os.MkdirAll(modules, 0o755))
+			for _, name := range []string{"kernel", "modules.builtin", "modules.builtin.modinfo", "modules.order"} {
+				require.NoError(t, os.Symlink(filepath.Join(k.ModuleDir, name), filepath.Join(modules, name)))
+			}
+			out, err := exec.Command(depmod, "-b", root, k.Release).CombinedOutput()
+			require.NoError(t, err, "%s", out)
+			for _, name := range names {
+				out, err := exec.Command(modprobe, "-d", root, "-S", k.Release, "--show-depends", name).CombinedOutput()
+				require.NoError(t, err, "%s: %s", name, out)
+				var want []string
+				for line := range strings.Lines(string(out)) {
+					path, ok := strings.CutPrefix(line, "insmod ")
+					if ok && !strings.Contains(path, "/crc32c-intel.ko") { // a soft need, by its alias
+						want = append(want, strings.TrimPrefix(strings.Fields(path)[0], modules))
+					}
+				}
+				got, err := k.Modules(name)
+				require.NoError(t, err)
+				var paths []string
+				for i, m := range got {
+					paths = append(paths, strings.TrimPrefix(m.Path, k.ModuleDir))
+					for _, need := range m.Needs {
+						require.True(t, slices.ContainsFunc(got[:i], func(b kernel.Module) bool { return b.Name == need }),
+							"%s after %s", m.Name, need)
+					}
+				}
+				slices.Sort(want)
+				require.Equal(t, slices.Compact(want), slices.Sorted(slices.Values(paths)), name)
+			}
+		})
+	}
+}
+
+func TestAliases(t *testing.T) {
+	for _, k := range fetched(t) {
+		modules, err := k.Modules("vfat")
+		require.NoError(t, err)
+		require.Contains(t, modules[len(modules)-1].Aliases, "fs-vfat")
+	}
+}
+
+func TestMissingModule(t *testing.T) {
+	k := fetched(t)[0]
+	_, err := k.Modules("loop", "9p")
+	require.EqualError(t, err, "kernel "+k.Release+" has no module 9p: its configuration says CONFIG_9P_FS is not set")
+	var e *kernel.ModuleError
+	require.ErrorAs(t, err, &e)
+	_, err = k.Modules("no-such")
+	require.EqualError(t, err, "kernel "+k.Release+" has no module no_such")
+}
+
+func TestOpenRefuses(t *testing.T) {
+	dir := t.TempDir()
+	_, err := kernel.Open(filepath.Join(dir, "missing"))
+	require.ErrorIs(t, err, os.ErrNotExist)
+	for name, content := range map[string]string{"empty": "", "text": strings.Repeat("no kernel\n", 100)} {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o644))
+		_, err = kernel.Open(path)
+		require.ErrorIs(t, err, kernel.ErrNotKernel)
+		require.EqualError(t, err, "open kernel "+path+": not a Linux bzImage")
+	}
+}
+
+// TestKernelWithoutModules has an image and nothing else.
+func TestKernelWithoutModules(t *testing.T) {
+	image, err := os.ReadFile(fetched(t)[0].Image)
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "bzImage")
+	require.NoError(t, os.WriteFile(path, image, 0o644))
+	k, err := kernel.Open(path)
+	require.NoError(t, err)
+	if k.ModuleDir != "" {
+		t.Skip("this machine has the same kernel installed")
+	}
+	_, err = k.Modules("loop")
+	require.ErrorIs(t, err, kernel.ErrNoModules)
+	require.False(t, errors.As(err, new(*kernel.ModuleError)))
+}
