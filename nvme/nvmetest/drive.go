@@ -71,7 +71,7 @@ func New(p Profile, changes ...func(*Profile)) (*Drive, error) {
 	}
 	for _, c := range d.controllers {
 		c.resetState()
-		c.changed = c.changed[:0]
+		c.readyAt = 0
 	}
 	return d, nil
 }
