@@ -1,11 +1,14 @@
 package spec
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/drivebay/drivebay/image/filetree"
 )
 
 // check refuses what a mapping says that has no meaning, or none together with
@@ -67,7 +70,7 @@ func (d *decoder) checkContent(c *Content) {
 	}
 	for i := range c.Files {
 		f := &c.Files[i]
-		name := f.Path + f.From
+		name := cmp.Or(f.Path, f.From)
 		d.within(objectName("file", name, i), func() { d.checkFile(f) })
 	}
 }
@@ -75,7 +78,7 @@ func (d *decoder) checkContent(c *Content) {
 // What can be said of files by their keys: of those of a source, and of a single
 // one by what it is.
 var (
-	sourceKeys = []string{"from", "to", "exclude", "override", "whiteouts", "owner", "mode", "time"}
+	sourceKeys = []string{"from", "to", "exclude", "override", "whiteouts", "owner", "mode", "dir-mode", "time"}
 	entryKeys  = []string{"path", "owner", "mode", "time", "xattrs"}
 	entryKinds = []string{"text", "file", "directory", "symlink", "link", "device", "fifo"}
 )
@@ -109,17 +112,29 @@ func (d *decoder) checkFile(f *File) {
 	if f.From == "" {
 		d.failAt(f.of("from"), errors.New("from is empty: want a directory or an archive"))
 	}
+	if err := checkPatterns(filetree.Layer{Exclude: f.Exclude}); err != nil {
+		d.failAt(f.of("exclude"), err)
+	}
 	for i := range f.Override {
 		o := &f.Override[i]
 		d.within(objectName("override", o.Match, i), func() {
 			if o.Match == "" {
 				d.failAt(o.begin, errors.New("no match: want the pattern of the files"))
 			}
-			if !o.has("owner") && !o.has("mode") && !o.has("time") {
-				d.failAt(o.begin, errors.New("want owner, mode or time"))
+			if !o.has("owner") && !o.has("mode") && !o.has("dir-mode") && !o.has("time") {
+				d.failAt(o.begin, errors.New("want owner, mode, dir-mode or time"))
+			}
+			if err := checkPatterns(filetree.Layer{Overrides: []filetree.Override{{Match: o.Match}}}); err != nil {
+				d.failAt(o.of("match"), err)
 			}
 		})
 	}
+}
+
+// checkPatterns refuses patterns that have no meaning.
+func checkPatterns(l filetree.Layer) error {
+	_, err := filetree.Merge(l)
+	return err
 }
 
 // checkEntry refuses a single file that is two things, or none.

@@ -52,21 +52,32 @@ type decoder struct {
 	objects []string // what is being read, outermost first
 	errs    []*Error
 	steps   int
+	fields  map[reflect.Type][]field
 }
 
 // Limits that no honest file meets: of nodes, aliases counted as often as they
 // are used, and of brackets that are open at once, for each of which the parser
 // takes stack.
 const (
-	maxSteps = 1_000_000
+	maxSteps = 500_000
 	maxDepth = 1000
 )
+
+// limitError is what the decoder panics with, deep inside a file that has more to
+// it than it seems.
+type limitError string
+
+func (e limitError) Error() string { return string(e) }
 
 // document reads the one document of a file into v.
 func (d *decoder) document(b []byte, v any) {
 	defer func() {
 		// go-yaml 1.19.2 panics at a few files that make no sense.
 		if r := recover(); r != nil {
+			if limit, ok := r.(limitError); ok {
+				d.errs = []*Error{{File: d.file, Err: limit}}
+				return
+			}
 			d.errs = append(d.errs, &Error{File: d.file, Err: fmt.Errorf("not YAML: %v", r)})
 		}
 	}()
@@ -176,7 +187,7 @@ func positionOf(n ast.Node) position {
 func (d *decoder) resolve(n ast.Node) ast.Node {
 	for range maxDepth {
 		if d.steps++; d.steps > maxSteps {
-			panic(fmt.Sprintf("over %d values", maxSteps))
+			panic(limitError("not a spec: over " + strconv.Itoa(maxSteps) + " values"))
 		}
 		switch m := n.(type) {
 		case *ast.AnchorNode:

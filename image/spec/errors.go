@@ -72,6 +72,9 @@ func joinErrors(list []*Error) error {
 	return errors.Join(errs...)
 }
 
+// fieldKeys are the keys of those fields of a layout that have another name.
+var fieldKeys = map[string]string{"min size": "size", "max size": "size", "free percent": "free"}
+
 // locate gives an error of planning the place in the spec of what it is about.
 // The error names that itself.
 func (s *Spec) locate(err error) error {
@@ -89,6 +92,10 @@ func (s *Spec) locate(err error) error {
 	case kind == "blob" && number >= 1 && number <= len(s.Blobs):
 		at = s.Blobs[number-1].place
 	}
-	pos := at.of(strings.ReplaceAll(l.Field, " ", "-"))
+	key := strings.ReplaceAll(l.Field, " ", "-")
+	if inside, ok := fieldKeys[l.Field]; ok {
+		key = inside
+	}
+	pos := at.of(key)
 	return &Error{File: s.file, Line: pos.line, Column: pos.column, Err: err}
 }

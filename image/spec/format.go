@@ -9,6 +9,7 @@ import (
 	"github.com/drivebay/drivebay/image/ext4"
 	"github.com/drivebay/drivebay/image/fat"
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/swap"
 	"github.com/drivebay/drivebay/image/volume"
 )
 
@@ -50,7 +51,13 @@ var formats = map[string]format{
 			return image.RawFile(s.path(c.File))
 		},
 	},
-	"swap":     {},
+	"swap": {
+		keys: []string{"label", "uuid", "page-size"},
+		content: func(_ *Spec, c *Content, _ *filetree.Tree) (volume.Content, error) {
+			page, err := asInt("page-size", c.PageSize)
+			return &swap.Space{Label: c.Label, UUID: c.UUID, PageSize: page}, err
+		},
+	},
 	"xfs":      {},
 	"btrfs":    {},
 	"exfat":    {},

@@ -63,7 +63,7 @@ func (l *Layout) addPartition(ctx context.Context, p *Partition) error {
 	for _, a := range p.Attributes {
 		part.Attributes |= a
 	}
-	object := objectName("partition", p.Name, len(l.Partitions))
+	object := objectName("partition", p.Name, len(l.Partitions)) + ": content"
 	tree, content, err := l.content(ctx, object, p.Content)
 	if err != nil {
 		return err

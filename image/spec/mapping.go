@@ -17,6 +17,9 @@ type pair struct {
 	value ast.Node
 }
 
+// maxKeys is how many keys a mapping may have: far more than there are.
+const maxKeys = 1000
+
 // pairs returns the keys of a mapping in the order of the file, with those that
 // merge keys (<<: *anchor) bring in behind them.
 func (d *decoder) pairs(n ast.Node, key string) []pair { return d.merged(n, key, 0) }
@@ -32,6 +35,10 @@ func (d *decoder) merged(n ast.Node, key string, depth int) []pair {
 		return nil
 	default:
 		d.wrong(n, key, "a mapping")
+		return nil
+	}
+	if len(values) > maxKeys {
+		d.fail(n, fmt.Errorf("%s: a mapping of %d keys: want at most %d", key, len(values), maxKeys))
 		return nil
 	}
 	var own, others []pair
@@ -71,7 +78,7 @@ func has(pairs []pair, key string) bool {
 func (d *decoder) mapping(n ast.Node, v reflect.Value, key string) {
 	at := v.Addr().Interface().(interface{ at() *place }).at()
 	at.begin, at.keys = positionOf(n), map[string]position{}
-	fields := fieldsOf(v.Type())
+	fields := d.fieldsOf(v.Type())
 	for _, p := range d.pairs(n, key) {
 		i := slices.IndexFunc(fields, func(f field) bool { return f.key == p.key })
 		if i < 0 {
@@ -91,6 +98,18 @@ func (d *decoder) mapping(n ast.Node, v reflect.Value, key string) {
 type field struct {
 	key   string
 	index int
+}
+
+func (d *decoder) fieldsOf(t reflect.Type) []field {
+	fields, ok := d.fields[t]
+	if !ok {
+		fields = fieldsOf(t)
+		if d.fields == nil {
+			d.fields = map[reflect.Type][]field{}
+		}
+		d.fields[t] = fields
+	}
+	return fields
 }
 
 func fieldsOf(t reflect.Type) (fields []field) {

@@ -233,6 +233,14 @@ func parseMode(text string) (Mode, error) {
 // FileMode returns the permissions as package fs has them.
 func (m Mode) FileMode() fs.FileMode { return filetree.FileMode(uint16(m)) &^ fs.ModeType }
 
+func (m *Mode) fileMode() *fs.FileMode {
+	if m == nil {
+		return nil
+	}
+	f := m.FileMode()
+	return &f
+}
+
 // Device is a device file's type and number.
 type Device struct {
 	Block        bool

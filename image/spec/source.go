@@ -1,90 +1,186 @@
 package spec
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
+	"time"
 
 	"github.com/drivebay/drivebay/image/filetree"
 )
 
 // tree returns the files of a content.
-func (l *Layout) tree(ctx context.Context, object string, files []File) (_ *filetree.Tree, err error) {
-	t := filetree.New()
-	defer func() {
-		if err != nil {
-			_ = t.Close()
+func (l *Layout) tree(ctx context.Context, object string, files []File) (*filetree.Tree, error) {
+	b := &builder{layout: l}
+	if !files[0].isPlain() {
+		// Somebody has to say what the root is, for want of a source's.
+		b.list = []filetree.Layer{{Tree: filetree.New()}}
+		root := filetree.Dir(0o755)
+		root.ModTime = l.Time
+		if _, err := b.list[0].Tree.Add(".", root); err != nil {
+			return nil, err
 		}
-	}()
-	if _, err := t.Add(".", l.entry(fs.ModeDir|0o755)); err != nil {
-		return nil, err
 	}
 	for i := range files {
 		f := &files[i]
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		if f.From == "" {
-			err = l.add(t, f)
-		} else {
-			t, err = l.layer(t, f, i == 0)
+		err := context.Cause(ctx)
+		if err == nil {
+			err = b.add(f)
 		}
 		if err != nil {
-			name := objectName("file", f.Path+f.From, i)
-			return nil, l.spec.fail(f.begin, object+": "+name, err)
+			object += ": " + objectName("file", cmp.Or(f.Path, f.From), i)
+			return nil, errors.Join(l.spec.fail(f.begin, object, err), b.close())
 		}
 	}
-	t.Sort()
-	return t, nil
+	if err := b.merge(); err != nil {
+		return nil, errors.Join(l.spec.fail(files[0].begin, object, err), b.close())
+	}
+	b.list[0].Tree.Sort()
+	return b.list[0].Tree, nil
 }
 
-// layer puts the files of a source over a tree.
-func (l *Layout) layer(t *filetree.Tree, f *File, first bool) (*filetree.Tree, error) {
-	to, err := treePath(f.To)
-	if err != nil {
-		return t, err
-	}
-	if !first || to != "." || f.Exclude != nil || f.Override != nil || f.Owner != nil || f.Mode != nil || !f.Time.IsZero() || f.Whiteouts {
-		return t, fmt.Errorf("layers: %w", ErrNotSupported)
-	}
-	source, err := filetree.FromDir(l.spec.path(f.From))
-	if err != nil {
-		return t, err
-	}
-	return source, nil
+// isPlain reports whether files are those of a source just as they are.
+func (f *File) isPlain() bool {
+	return f.From != "" && path.Clean(f.To) == "/" && len(f.Exclude) == 0 && len(f.overrides()) == 0 && !f.Whiteouts
 }
 
-// entry returns an entry of a mode with what all files of a spec have where it
-// does not say otherwise.
-func (l *Layout) entry(mode fs.FileMode) filetree.Entry {
-	return filetree.Entry{Mode: mode, ModTime: l.Time}
+// builder puts the files of a content together.
+type builder struct {
+	layout *Layout
+	list   []filetree.Layer
+	made   *filetree.Tree // the last layer, where it is of files made one by one
 }
 
-// add puts a single file into a tree.
-func (l *Layout) add(t *filetree.Tree, f *File) error {
-	path, err := treePath(f.Path)
+// add adds the files that an item of a spec describes.
+func (b *builder) add(f *File) error {
+	if f.From != "" {
+		layer, err := b.layout.source(f)
+		if err != nil {
+			return err
+		}
+		b.list, b.made = append(b.list, layer), nil
+		return nil
+	}
+	name, err := treePath(f.Path)
 	if err != nil {
 		return err
 	}
 	if f.Link != "" {
-		target, err := treePath(f.Link)
-		if err != nil {
-			return err
-		}
-		_, err = t.Link(path, target)
-		return err
+		return b.link(name, f.Link)
 	}
-	e, err := l.newEntry(f)
+	e, err := b.layout.entry(f)
 	if err != nil {
 		return err
 	}
-	_, err = t.Add(path, e)
+	return b.put(func(t *filetree.Tree) error {
+		_, err := t.Add(name, e)
+		return err
+	})
+}
+
+// put adds a file to the last layer. What takes the place of another file of that
+// layer is one more layer.
+func (b *builder) put(add func(t *filetree.Tree) error) error {
+	if b.made != nil {
+		err := add(b.made)
+		if !errors.Is(err, filetree.ErrExist) && !errors.Is(err, filetree.ErrNotDir) {
+			return err
+		}
+	}
+	b.made = filetree.New()
+	b.list = append(b.list, filetree.Layer{Tree: b.made})
+	return add(b.made)
+}
+
+// link adds a hard link. Its target may be in any layer.
+func (b *builder) link(name, target string) error {
+	target, err := treePath(target)
+	if err != nil {
+		return err
+	}
+	if err := b.merge(); err != nil {
+		return err
+	}
+	b.made = nil
+	_, err = b.list[0].Tree.Link(name, target)
 	return err
 }
 
-// newEntry returns the entry of a single file.
-func (l *Layout) newEntry(f *File) (e filetree.Entry, err error) {
+// merge makes one layer of all.
+func (b *builder) merge() error {
+	if len(b.list) == 1 && b.list[0].To == "" {
+		return nil
+	}
+	t, err := filetree.Merge(b.list...)
+	if err != nil {
+		return err
+	}
+	b.list = []filetree.Layer{{Tree: t}}
+	return nil
+}
+
+func (b *builder) close() error {
+	var errs []error
+	for _, l := range b.list {
+		errs = append(errs, l.Tree.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// source opens a directory or an archive.
+func (l *Layout) source(f *File) (layer filetree.Layer, err error) {
+	if layer.To, err = treePath(cmp.Or(f.To, "/")); err != nil {
+		return layer, err
+	}
+	if layer.To == "." {
+		layer.To = ""
+	}
+	layer.Exclude, layer.Overrides, layer.Whiteouts = f.Exclude, f.overrides(), f.Whiteouts
+	name := l.spec.path(f.From)
+	info, err := os.Stat(name)
+	switch {
+	case err != nil:
+		return layer, err
+	case info.IsDir():
+		layer.Tree, err = filetree.FromDir(name)
+	case info.Mode().IsRegular():
+		layer.Tree, err = filetree.OpenTar(name)
+	default:
+		err = fmt.Errorf("%s: is of type %s: want a directory or an archive", name, info.Mode().Type())
+	}
+	return layer, err
+}
+
+// overrides returns what is to be changed of a source's files: of all, and then
+// of those that match.
+func (f *File) overrides() []filetree.Override {
+	var list []filetree.Override
+	if f.Owner != nil || f.Mode != nil || f.DirMode != nil || !f.Time.IsZero() {
+		list = append(list, override("", f.Owner, f.Mode, f.DirMode, f.Time))
+	}
+	for _, o := range f.Override {
+		list = append(list, override(o.Match, o.Owner, o.Mode, o.DirMode, o.Time))
+	}
+	return list
+}
+
+func override(match string, owner *Owner, mode, dirMode *Mode, t time.Time) filetree.Override {
+	o := filetree.Override{Match: match, Mode: mode.fileMode(), DirMode: dirMode.fileMode()}
+	if owner != nil {
+		o.UID, o.GID = &owner.UID, &owner.GID
+	}
+	if !t.IsZero() {
+		o.ModTime = &t
+	}
+	return o
+}
+
+// entry returns the entry of a single file.
+func (l *Layout) entry(f *File) (e filetree.Entry, err error) {
 	switch {
 	case f.Text != nil:
 		e = filetree.File([]byte(*f.Text), 0o644)

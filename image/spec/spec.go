@@ -66,7 +66,6 @@ type Content struct {
 	ClusterSize     Size      `yaml:"cluster-size"`
 	DropUnsupported bool      `yaml:"drop-unsupported"`
 	PageSize        Size      `yaml:"page-size"`
-	Options         []string  `yaml:"options"`
 
 	place
 }
@@ -99,19 +98,21 @@ type File struct {
 	FIFO      bool    `yaml:"fifo"`
 	Xattrs    []Xattr `yaml:"xattrs"`
 
-	Owner *Owner    `yaml:"owner"`
-	Mode  *Mode     `yaml:"mode"`
-	Time  time.Time `yaml:"time"`
+	Owner   *Owner    `yaml:"owner"`
+	Mode    *Mode     `yaml:"mode"`
+	DirMode *Mode     `yaml:"dir-mode"`
+	Time    time.Time `yaml:"time"`
 
 	place
 }
 
 // Override changes the metadata of those files of a source that match a pattern.
 type Override struct {
-	Match string    `yaml:"match"`
-	Owner *Owner    `yaml:"owner"`
-	Mode  *Mode     `yaml:"mode"`
-	Time  time.Time `yaml:"time"`
+	Match   string    `yaml:"match"`
+	Owner   *Owner    `yaml:"owner"`
+	Mode    *Mode     `yaml:"mode"`
+	DirMode *Mode     `yaml:"dir-mode"`
+	Time    time.Time `yaml:"time"`
 
 	place
 }
