@@ -61,17 +61,13 @@ func (c *compacter) add(n Node) error {
 // copy copies the metadata of the node inode of the old tree to node i.
 func (c *compacter) copy(i, inode uint32) {
 	old, n := c.from.nodes.at(inode), c.to.nodes.at(i)
-	n.mtime, n.nsec, n.mode, n.owner, n.source = old.mtime, old.nsec, old.mode, old.owner, old.source
-	n.flags |= old.flags & flagImplied
+	n.mode, n.owner, n.sec, n.nsec = old.mode, old.owner, old.sec, old.nsec
+	n.flags |= old.flags & (flagImplied | flagTime)
 	if old.mode&modeType != modeDir {
-		n.size, n.first, n.last = old.size, old.first, old.last
+		n.first, n.last, n.source, n.key = old.first, old.last, old.source, old.key
 	}
 	if old.flags&flagExtra == 0 {
 		return
 	}
-	x := *c.from.extras[inode]
-	x.links = 0
-	if x.any() {
-		*c.to.extra(i) = x
-	}
+	c.to.setExtra(i, *c.from.extras[inode])
 }

@@ -196,8 +196,8 @@ func checkName(name string) error {
 	return nil
 }
 
-// newExtra returns the part of e that few entries have, and whether there is any.
-func (t *Tree) newExtra(e *Entry) (extra, bool) {
+// newExtra returns the part of e that few entries have.
+func (t *Tree) newExtra(e *Entry) extra {
 	x := extra{data: e.Data}
 	if !e.AccessTime.IsZero() || !e.ChangeTime.IsZero() {
 		x.times = &times{access: e.AccessTime, change: e.ChangeTime}
@@ -205,7 +205,7 @@ func (t *Tree) newExtra(e *Entry) (extra, bool) {
 	if len(e.Xattrs) > 0 {
 		x.xattrs = t.shareXattrs(e.Xattrs)
 	}
-	return x, x.any()
+	return x
 }
 
 // shareXattrs returns the attributes in the order of their names. Files that have
@@ -231,11 +231,4 @@ func (t *Tree) shareXattrs(xattrs []Xattr) []Xattr {
 		t.xattrs[string(key)] = shared
 	}
 	return shared
-}
-
-func unixTime(t time.Time) (sec int64, nsec uint32) {
-	if t.IsZero() {
-		return 0, 0
-	}
-	return t.Unix(), uint32(t.Nanosecond())
 }

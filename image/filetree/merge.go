@@ -226,14 +226,14 @@ func (p *layerPutter) metadata(i uint32, n Node) error {
 	}
 	o := n.t.owners[from.owner]
 	to.flags = to.flags&^flagImplied | implied
-	to.mode, to.mtime, to.nsec = from.mode, from.mtime, from.nsec
+	to.flags = to.flags&^flagTime | from.flags&flagTime
+	to.mode, to.sec, to.nsec = from.mode, from.sec, from.nsec
 	switch from.mode & modeType {
-	case modeRegular:
-		to.size, to.source, to.last = from.size, p.source, n.Inode().i
+	case modeDir:
 	case modeSymlink:
-		to.size = int64(p.t.targets.add(n.Target()))
-	case modeChar, modeBlock:
-		to.size = from.size
+		to.first = p.t.targets.add(n.Target())
+	default:
+		to.first, to.last, to.source, to.key = from.first, from.last, p.source, n.Inode().i
 	}
 	x := *n.more()
 	p.override(i, n, &o, &x)
@@ -241,9 +241,7 @@ func (p *layerPutter) metadata(i uint32, n Node) error {
 	if to.owner, err = p.t.owner(o.uid, o.gid); err != nil {
 		return err
 	}
-	if x.links = 0; x.any() || to.flags&flagExtra != 0 {
-		*p.t.extra(i) = x // of a directory, or new: there are no other names
-	}
+	p.t.setExtra(i, x)
 	return nil
 }
 
@@ -268,8 +266,8 @@ func (p *layerPutter) override(i uint32, n Node, o *owner, x *extra) {
 			to.mode = to.mode&modeType | UnixMode(*mode)&^modeType
 		}
 		if over.ModTime != nil {
-			to.mtime, to.nsec = unixTime(*over.ModTime)
 			x.times = nil
+			to.setModTime(*over.ModTime, x)
 		}
 	}
 }
@@ -335,5 +333,5 @@ type treeSource struct{ t *Tree }
 func (s treeSource) Close() error { return s.t.Close() }
 
 func (s treeSource) open(n Node) (Content, error) {
-	return s.t.Node(int(n.t.nodes.at(n.i).last)).Open()
+	return s.t.Node(int(n.t.nodes.at(n.i).key)).Open()
 }

@@ -83,7 +83,10 @@ func (n Node) GID() uint32 { return n.t.owners[n.rec().owner].gid }
 // ModTime returns the time of the content's last change, in UTC.
 func (n Node) ModTime() time.Time {
 	r := n.rec()
-	return time.Unix(r.mtime, int64(r.nsec)).UTC()
+	if r.flags&flagTime != 0 {
+		return n.times().mod.UTC()
+	}
+	return r.modTime()
 }
 
 // AccessTime returns the time of the last access, which is the ModTime where the
@@ -97,7 +100,7 @@ func (n Node) ChangeTime() time.Time { return n.orModTime(n.times().change) }
 // Size returns the length of a regular file in bytes, 0 for all others.
 func (n Node) Size() int64 {
 	if r := n.rec(); r.mode&modeType == modeRegular {
-		return r.size
+		return r.size()
 	}
 	return 0
 }
@@ -124,14 +127,14 @@ func (n Node) Target() string {
 	if r.mode&modeType != modeSymlink {
 		return ""
 	}
-	return *n.t.targets.at(uint32(r.size))
+	return *n.t.targets.at(r.first)
 }
 
 // Device returns the number of a device, 0:0 for all others.
 func (n Node) Device() Device {
 	switch r := n.rec(); r.mode & modeType {
 	case modeChar, modeBlock:
-		return Device{Major: uint32(r.size >> 32), Minor: uint32(r.size)}
+		return Device{Major: r.first, Minor: r.last}
 	}
 	return Device{}
 }

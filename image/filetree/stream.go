@@ -104,7 +104,7 @@ func skip(c Content, n int64) error {
 type inline struct{}
 
 func (inline) open(n Node) (Content, error) {
-	open := n.t.contents[n.t.nodes.at(n.i).last]
+	open := n.t.contents[n.t.nodes.at(n.i).key]
 	if open == nil {
 		return &zeroContent{left: n.Size(), size: n.Size()}, nil
 	}

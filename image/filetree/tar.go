@@ -57,7 +57,8 @@ func fromTar(r io.Reader, file io.Closer) (*Tree, error) {
 		err = src.watch(r)
 	}
 	t := New()
-	tr := &tarReader{t: t, in: in, src: src, source: t.addSource(src), tar: tar.NewReader(in)}
+	tr := &tarReader{t: t, in: in, src: src, tar: tar.NewReader(in)}
+	tr.part(0)
 	if err == nil {
 		err = tr.read()
 	}
@@ -73,12 +74,12 @@ func fromTar(r io.Reader, file io.Closer) (*Tree, error) {
 
 // tarReader reads an archive into a tree.
 type tarReader struct {
-	t      *Tree
-	in     tarInput
-	src    *tarSource
-	source uint16
-	tar    *tar.Reader
-	end    int64 // of the last member, in bytes of the archive
+	t     *Tree
+	in    tarInput
+	src   *tarSource
+	parts []uint16 // numbers of the archive's sources
+	tar   *tar.Reader
+	end   int64 // of the last member, in bytes of the archive
 }
 
 func (r *tarReader) read() error {
@@ -149,10 +150,21 @@ func (r *tarReader) member(h *tar.Header) error {
 		return err
 	}
 	if e.Mode.IsRegular() {
-		n, block := r.t.nodes.at(i), m.start/tarBlock
-		n.source, n.first, n.last = r.source, uint32(block>>32), uint32(block)
+		block := m.start / tarBlock
+		n := r.t.nodes.at(i)
+		n.source, n.key = r.part(block>>32), uint32(block)
 	}
 	return nil
+}
+
+// part returns the number of the source for a part of the archive of 2 TiB: nodes
+// have 32 bits for the block in it.
+func (r *tarReader) part(i int64) uint16 {
+	for int64(len(r.parts)) <= i {
+		base := int64(len(r.parts)) << 32 * tarBlock
+		r.parts = append(r.parts, r.t.addSource(tarPart{r.src, base}))
+	}
+	return r.parts[i]
 }
 
 // mayRemove allows a member to take the place of what has come before, but for
@@ -264,8 +276,14 @@ func checkGlobal(h *tar.Header) error {
 
 func roundUp(n, unit int64) int64 { return (n + unit - 1) / unit * unit }
 
-// tarSource opens the contents of an archive's members, which it knows by the
-// number of the block where they start.
+// tarPart opens the contents of members that start in a part of an archive,
+// which it knows by the number of the block.
+type tarPart struct {
+	*tarSource
+	base int64 // of the part in the archive
+}
+
+// tarSource is an archive that contents are read from.
 type tarSource struct {
 	r    tarInput
 	file io.Closer // what else is to be closed; nil for nothing
@@ -292,10 +310,9 @@ func (s *tarSource) Close() error {
 	return err
 }
 
-func (s *tarSource) open(n Node) (Content, error) {
-	rec := n.t.nodes.at(n.i)
-	block := int64(rec.first)<<32 | int64(rec.last)
-	c := &tarContent{src: s, size: rec.size, start: block * tarBlock, data: n.more().data}
+func (s tarPart) open(n Node) (Content, error) {
+	start := s.base + int64(n.t.nodes.at(n.i).key)*tarBlock
+	c := &tarContent{src: s.tarSource, size: n.Size(), start: start, data: n.more().data}
 	if c.data == nil {
 		c.data = []Range{{Offset: 0, Length: c.size}}
 	}

@@ -288,3 +288,57 @@ func FuzzFromTar(f *testing.F) {
 		require.Equal(t, tr.Len(), names)
 	})
 }
+
+// patched is an archive of a size that nobody could store: zeros but for a few
+// pieces.
+type patched struct {
+	size   int64
+	pieces map[int64][]byte
+}
+
+func (p patched) ReadAt(b []byte, off int64) (int, error) {
+	n := int(min(int64(len(b)), p.size-off))
+	if n <= 0 {
+		return 0, io.EOF
+	}
+	clear(b[:n])
+	for at, piece := range p.pieces {
+		if skip := off - at; skip < 0 && -skip < int64(n) {
+			copy(b[-skip:n], piece)
+		} else if skip >= 0 && skip < int64(len(piece)) {
+			copy(b[:n], piece[skip:])
+		}
+	}
+	return n, nil
+}
+
+func (p patched) Seek(int64, int) (int64, error) { return 0, nil }
+
+// TestFromTarReadsHugeArchives has members on both sides of 2 TiB.
+func TestFromTarReadsHugeArchives(t *testing.T) {
+	const huge = 5 << 40
+	header := archive(t, reg("c", 0))[:512]
+	big := bytes.Clone(header)
+	copy(big, "b")
+	copy(big[124:136], "\x80\x00\x00\x00\x00\x00\x05\x00\x00\x00\x00\x00") // base 256
+	copy(big[148:], "        ")
+	sum := 0
+	for _, c := range big {
+		sum += int(c)
+	}
+	copy(big[148:], fmt.Sprintf("%06o\x00 ", sum))
+	small := archive(t, reg("a", 5))[:1024]
+	last := archive(t, reg("z", 7))
+	head := append(bytes.Clone(small), big...)
+	tr, err := filetree.FromTar(struct {
+		patched
+		io.Reader
+	}{patched{int64(len(head)) + huge + int64(len(last)), map[int64][]byte{0: head, int64(len(head)) + huge: last}}, bytes.NewReader(head)})
+	require.NoError(t, err)
+	require.Equal(t, []string{". drwxr-xr-x", "a -rw-r--r-- 5", fmt.Sprint("b -rw-r--r-- ", huge), "z -rw-r--r-- 7"}, list(t, tr))
+	for name, want := range map[string]string{"a": "xxxxx", "z": "xxxxxxx"} {
+		text, err := read(t, lookup(t, tr, name))
+		require.NoError(t, err)
+		require.Equal(t, want, text)
+	}
+}

@@ -14,7 +14,7 @@ import (
 // Tree is a tree of files as an image is to hold it: names and metadata in
 // memory, contents where they are until they are asked for.
 //
-// A million files take some 60 bytes each, which is why nodes are records in
+// A million files take some 55 bytes each, which is why nodes are records in
 // chunks without a pointer and not Go objects of their own.
 //
 // A Tree that is no longer changed, and is sorted, may be read from many
@@ -35,51 +35,7 @@ type Tree struct {
 	dead     bool       // some nodes are not in the tree any more
 }
 
-// node is one name. Zero as an index means "none": the root, node 0, is nobody's
-// child, sibling or link target.
-type node struct {
-	name   uint32 // where in names
-	parent uint32
-	first  uint32 // directory: the first child. Hard link: the linked node
-	last   uint32 // directory: the last child. Regular: first and last are the source's
-	next   uint32 // the next sibling
-	nsec   uint32
-	mtime  int64 // seconds since 1970
-	size   int64 // bytes. See sizes of other types below
-	mode   uint16
-	owner  uint16
-	source uint16
-	flags  uint16
-}
-
-// The size of a node that is not a regular file is
-//   - of a directory: 1 where its children are not sorted, else 0
-//   - of a symbolic link: where in Tree.targets its target is
-//   - of a device: its major number in the upper half, its minor in the lower
-
-// Flags of a node.
-const (
-	flagLink    = 1 << iota // another name of node.first
-	flagExtra               // has an entry in Tree.extras
-	flagDead                // not in the tree any more, with all below it
-	flagImplied             // a directory that nobody has named but for what is in it
-)
-
 type owner struct{ uid, gid uint32 }
-
-// extra is what few nodes have.
-type extra struct {
-	xattrs []Xattr
-	data   []Range // not nil: the data of a sparse file
-	times  *times
-	links  uint32 // names beyond the first
-}
-
-// any reports whether there is more than names.
-func (x *extra) any() bool { return x.xattrs != nil || x.data != nil || x.times != nil }
-
-// times are those beside the time of the last change.
-type times struct{ access, change time.Time }
 
 // source opens the contents of nodes. One that is an io.Closer is closed with
 // the tree.
@@ -142,7 +98,7 @@ func (t *Tree) Add(path string, e Entry) (Node, error) {
 		return Node{}, err
 	}
 	if e.Mode.IsRegular() {
-		t.nodes.at(i).last = uint32(len(t.contents))
+		t.nodes.at(i).key = uint32(len(t.contents))
 		t.contents = append(t.contents, e.Open)
 	}
 	return Node{t, i}, nil
@@ -270,7 +226,8 @@ func (t *Tree) append(dir uint32, name string) (uint32, error) {
 	} else {
 		t.nodes.at(d.last).next = i
 		if string(t.name(d.last)) > name {
-			d.size, t.sorted = 1, false
+			d.flags |= flagUnsorted
+			t.sorted = false
 		}
 	}
 	d.last = i
@@ -287,20 +244,17 @@ func (t *Tree) set(i uint32, e *Entry) error {
 	n := t.nodes.at(i)
 	n.flags &^= flagImplied
 	n.mode, n.owner = UnixMode(e.Mode), o
-	n.mtime, n.nsec = unixTime(e.ModTime)
 	switch n.mode & modeType {
 	case modeRegular:
-		n.size = e.Size
+		n.setSize(e.Size)
 	case modeSymlink:
-		n.size = int64(t.targets.add(e.Target))
+		n.first = t.targets.add(e.Target)
 	case modeChar, modeBlock:
-		n.size = int64(e.Device.Major)<<32 | int64(e.Device.Minor)
+		n.first, n.last = e.Device.Major, e.Device.Minor
 	}
-	if x, ok := t.newExtra(e); ok || n.flags&flagExtra != 0 {
-		old := t.extra(i)
-		x.links = old.links
-		*old = x
-	}
+	x := t.newExtra(e)
+	n.setModTime(e.ModTime, &x)
+	t.setExtra(i, x)
 	return nil
 }
 
@@ -320,16 +274,6 @@ func (t *Tree) owner(uid, gid uint32) (uint16, error) {
 	t.owners = append(t.owners, o)
 	t.ownerOf[o] = i
 	return i, nil
-}
-
-// extra returns the extra of node i, which it makes where there is none.
-func (t *Tree) extra(i uint32) *extra {
-	n := t.nodes.at(i)
-	if n.flags&flagExtra == 0 {
-		n.flags |= flagExtra
-		t.extras[i] = &extra{}
-	}
-	return t.extras[i]
 }
 
 // name returns the name of node i.
@@ -378,7 +322,7 @@ func (t *Tree) Sort() {
 		return
 	}
 	for i := range uint32(t.nodes.len()) {
-		if t.isDir(i) && t.nodes.at(i).size != 0 {
+		if t.isDir(i) && t.nodes.at(i).flags&flagUnsorted != 0 {
 			t.sortDir(i)
 		}
 	}
@@ -394,7 +338,8 @@ func (t *Tree) sortDir(dir uint32) {
 		return bytes.Compare(t.name(a), t.name(b))
 	})
 	d := t.nodes.at(dir)
-	d.size, d.first, d.last = 0, 0, 0
+	d.flags &^= flagUnsorted
+	d.first, d.last = 0, 0
 	for k, i := range all {
 		if k == 0 {
 			d.first = i

@@ -268,3 +268,39 @@ func TestContents(t *testing.T) {
 	_, err := tr.Root().Open()
 	require.EqualError(t, err, "open .: bad entry: not a regular file")
 }
+
+// TestTimes has those that no record holds as well.
+func TestTimes(t *testing.T) {
+	times := []time.Time{
+		time.Unix(0, 0), time.Unix(-1, 999999999), time.Unix(1<<32, 1),
+		time.Unix(-1<<31, 0), time.Unix(-1<<31-1, 999999999),
+		time.Unix(-1<<31+1<<34-1, 999999999), time.Unix(-1<<31+1<<34, 0),
+		time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.UTC),
+	}
+	tr, copied := filetree.New(), filetree.New()
+	for i, when := range times {
+		set(t, tr, fmt.Sprint(i), filetree.Entry{ModTime: when})
+		set(t, tr, fmt.Sprint("d", i), filetree.Entry{Mode: fs.ModeDir, ModTime: time.Unix(1<<40, 0)})
+		set(t, tr, fmt.Sprint("d", i), filetree.Entry{Mode: fs.ModeDir, ModTime: when, AccessTime: time.Unix(1, 0)})
+		set(t, copied, fmt.Sprint(i), filetree.File(nil, 0))
+	}
+	check := func(tr *filetree.Tree) {
+		t.Helper()
+		for i, when := range times {
+			n, d := lookup(t, tr, fmt.Sprint(i)), lookup(t, tr, fmt.Sprint("d", i))
+			require.Equal(t, []time.Time{when.UTC(), when.UTC(), when.UTC(), time.Unix(1, 0).UTC()},
+				[]time.Time{n.ModTime(), n.AccessTime(), d.ModTime(), d.AccessTime()})
+		}
+	}
+	check(tr)
+	// By a copy that replaces files, and so compacts the tree.
+	merged, err := filetree.Merge(filetree.Layer{Tree: copied}, filetree.Layer{Tree: tr})
+	require.NoError(t, err)
+	check(merged)
+	late := time.Unix(1<<40, 0).UTC()
+	merged, err = filetree.Merge(filetree.Layer{Tree: merged, Overrides: []filetree.Override{{ModTime: &late}}})
+	require.NoError(t, err)
+	for i := range times {
+		require.Equal(t, late, lookup(t, merged, fmt.Sprint(i)).ModTime())
+	}
+}
