@@ -158,3 +158,46 @@ func (r SelfTestResult) MarshalJSON() ([]byte, error) {
 	}
 	return json.Marshal(m)
 }
+
+// MarshalJSON writes the 64 bits of the structure as one number, the
+// attributes above the milliseconds.
+func (t Timestamp) MarshalJSON() ([]byte, error) {
+	return json.Marshal(t.Milliseconds | uint64(t.Attributes)<<48)
+}
+
+// MarshalJSON writes the header, and the events into list_of_event_entries.
+func (l PersistentEventLog) MarshalJSON() ([]byte, error) {
+	entries := make([]json.RawMessage, len(l.Events))
+	for i, e := range l.Events {
+		b, err := json.Marshal(e)
+		if err != nil {
+			return nil, err
+		}
+		entries[i] = fmt.Appendf(nil, `{"event_number":%d,%s`, i, b[1:])
+	}
+	return json.Marshal(struct {
+		PersistentEventHeader
+		Events []json.RawMessage `json:"list_of_event_entries"`
+	}{l.Header, entries})
+}
+
+// MarshalJSON writes the event's header together with its detail. Data that
+// have no detail, or do not hold it, are left out.
+func (e Event) MarshalJSON() ([]byte, error) {
+	head, err := json.Marshal(struct {
+		Type string `json:"event_type"`
+		EventHeader
+	}{fmt.Sprintf("%v Event(%#x)", e.Type, uint8(e.Type)), e.EventHeader})
+	if err != nil {
+		return nil, err
+	}
+	detail, err := e.Detail()
+	if err != nil || detail == nil {
+		return head, nil
+	}
+	b, err := json.Marshal(detail)
+	if err != nil || len(b) <= len("{}") {
+		return head, err
+	}
+	return append(append(head[:len(head)-1], ','), b[1:]...), nil
+}

@@ -1,6 +1,10 @@
 package nvme
 
-import "github.com/drivebay/drivebay/nvme/internal/wire"
+import (
+	"fmt"
+
+	"github.com/drivebay/drivebay/nvme/internal/wire"
+)
 
 // EventType is the type of a persistent event.
 type EventType uint8
@@ -23,6 +27,32 @@ const (
 	EventVendor             EventType = 0xde
 	EventTCG                EventType = 0xdf
 )
+
+var eventNames = map[EventType]string{
+	EventSMARTSnapshot:      "SMART/Health Log Snapshot",
+	EventFirmwareCommit:     "Firmware Commit",
+	EventTimestampChange:    "Timestamp Change",
+	EventPowerOnOrReset:     "Power-on or Reset",
+	EventHardwareError:      "NVM Subsystem Hardware Error",
+	EventChangeNamespace:    "Change Namespace",
+	EventFormatStart:        "Format NVM Start",
+	EventFormatCompletion:   "Format NVM Completion",
+	EventSanitizeStart:      "Sanitize Start",
+	EventSanitizeCompletion: "Sanitize Completion",
+	EventSetFeature:         "Set Feature",
+	EventTelemetryCreated:   "Telemetry Log Create",
+	EventThermalExcursion:   "Thermal Excursion",
+	EventVendor:             "Vendor Specific",
+	EventTCG:                "TCG Defined",
+}
+
+// String names the type.
+func (t EventType) String() string {
+	if name, ok := eventNames[t]; ok {
+		return name
+	}
+	return fmt.Sprintf("event type %02Xh", uint8(t))
+}
 
 // Detail decodes Data by the event's type. It returns nil where this package
 // knows no structure for the type.
@@ -54,13 +84,13 @@ func (e *Event) Detail() (Structure, error) {
 
 // FirmwareCommitEvent records a firmware commit.
 type FirmwareCommitEvent struct {
-	OldRevision string
-	NewRevision string
-	Action      FirmwareCommitAction
-	Slot        uint8
-	StatusType  uint8  // SCT of the commit
-	StatusCode  uint8  // SC of the commit
-	VendorCode  uint16 // the vendor's result
+	OldRevision string               `json:"old_fw_rev"`
+	NewRevision string               `json:"new_fw_rev"`
+	Action      FirmwareCommitAction `json:"fw_commit_action"`
+	Slot        uint8                `json:"fw_slot"`
+	StatusType  uint8                `json:"sct_fw"`                 // SCT of the commit
+	StatusCode  uint8                `json:"sc_fw"`                  // SC of the commit
+	VendorCode  uint16               `json:"vu_assign_fw_commit_rc"` // the vendor's result
 }
 
 func (*FirmwareCommitEvent) size() int { return 22 }
@@ -77,8 +107,8 @@ func (e *FirmwareCommitEvent) walk(w *wire.Walker) {
 
 // TimestampChangeEvent records a change of the Timestamp feature.
 type TimestampChangeEvent struct {
-	Previous     Timestamp
-	Milliseconds uint64 // since the last reset
+	Previous     Timestamp `json:"prev_ts"`
+	Milliseconds uint64    `json:"ml_secs_since_reset"` // since the last reset
 }
 
 func (*TimestampChangeEvent) size() int { return 16 }
@@ -90,18 +120,18 @@ func (e *TimestampChangeEvent) walk(w *wire.Walker) {
 
 // PowerOnEvent records a power on or reset.
 type PowerOnEvent struct {
-	FirmwareRevision string
-	Controllers      []ControllerReset
+	FirmwareRevision string            `json:"fw_rev"`
+	Controllers      []ControllerReset `json:"controllers"`
 }
 
 // ControllerReset is what a [PowerOnEvent] says of one controller.
 type ControllerReset struct {
-	ControllerID       uint16
-	FirmwareActivation uint8
-	InProgress         uint8  // operations that were in progress
-	PowerCycles        uint32 // of the controller
-	PowerOnTime        uint64 // milliseconds
-	Timestamp          Timestamp
+	ControllerID       uint16    `json:"ctrl_id"`
+	FirmwareActivation uint8     `json:"fw_act"`
+	InProgress         uint8     `json:"op_in_prog"`       // operations that were in progress
+	PowerCycles        uint32    `json:"ctrl_power_cycle"` // of the controller
+	PowerOnTime        uint64    `json:"power_on_ml_secs"` // milliseconds
+	Timestamp          Timestamp `json:"ctrl_time_stamp"`
 }
 
 func (*ControllerReset) size() int { return 36 }
@@ -138,7 +168,7 @@ func decodePowerOn(b []byte) (Structure, error) {
 
 // HardwareErrorEvent records a hardware error of the NVM subsystem.
 type HardwareErrorEvent struct {
-	Code uint16 // what follows in the event's data depends on it
+	Code uint16 `json:"nss_hw_err_code"` // what follows in the event's data depends on it
 }
 
 func (*HardwareErrorEvent) size() int { return 4 }
@@ -150,15 +180,15 @@ func (e *HardwareErrorEvent) walk(w *wire.Walker) {
 
 // ChangeNamespaceEvent records a Namespace Management command.
 type ChangeNamespaceEvent struct {
-	CDW10            uint32 // of the command: create or delete
-	Size             uint64 // logical blocks
-	Capacity         uint64 // logical blocks
-	FormattedLBASize uint8
-	Protection       uint8
-	MultiPath        uint8
-	ANAGroupID       uint32
-	NVMSetID         uint16
-	NSID             uint32
+	CDW10            uint32 `json:"nsmgt_cdw10"` // of the command: create or delete
+	Size             uint64 `json:"nsze"`        // logical blocks
+	Capacity         uint64 `json:"nscap"`       // logical blocks
+	FormattedLBASize uint8  `json:"flbas"`
+	Protection       uint8  `json:"dps"`
+	MultiPath        uint8  `json:"nmic"`
+	ANAGroupID       uint32 `json:"ana_grp_id"`
+	NVMSetID         uint16 `json:"nvmset_id"`
+	NSID             uint32 `json:"nsid"`
 }
 
 func (*ChangeNamespaceEvent) size() int { return 48 }
@@ -181,9 +211,9 @@ func (e *ChangeNamespaceEvent) walk(w *wire.Walker) {
 
 // FormatStartEvent records the start of a Format NVM.
 type FormatStartEvent struct {
-	NSID       uint32
-	Attributes FormatAttributes
-	CDW10      uint32 // of the command
+	NSID       uint32           `json:"nsid"`
+	Attributes FormatAttributes `json:"fna"`
+	CDW10      uint32           `json:"format_nvm_cdw10"` // of the command
 }
 
 func (*FormatStartEvent) size() int { return 12 }
@@ -197,11 +227,11 @@ func (e *FormatStartEvent) walk(w *wire.Walker) {
 
 // FormatCompletionEvent records the end of a Format NVM.
 type FormatCompletionEvent struct {
-	NSID           uint32
-	SmallestFPI    uint8 // the smallest format progress indicator seen
-	FormatStatus   uint8
-	CompletionInfo uint16 // the vendor's
-	StatusField    uint32
+	NSID           uint32 `json:"nsid"`
+	SmallestFPI    uint8  `json:"smallest_fpi"` // the smallest format progress indicator seen
+	FormatStatus   uint8  `json:"format_nvm_status"`
+	CompletionInfo uint16 `json:"compln_info"` // the vendor's
+	StatusField    uint32 `json:"status_field"`
 }
 
 func (*FormatCompletionEvent) size() int { return 12 }
@@ -216,9 +246,9 @@ func (e *FormatCompletionEvent) walk(w *wire.Walker) {
 
 // SanitizeStartEvent records the start of a sanitize.
 type SanitizeStartEvent struct {
-	Capabilities SanitizeCapabilities
-	CDW10        uint32 // of the command
-	CDW11        uint32 // of the command
+	Capabilities SanitizeCapabilities `json:"SANICAP"`
+	CDW10        uint32               `json:"sani_cdw10"` // of the command
+	CDW11        uint32               `json:"sani_cdw11"` // of the command
 }
 
 func (*SanitizeStartEvent) size() int { return 12 }
@@ -231,9 +261,9 @@ func (e *SanitizeStartEvent) walk(w *wire.Walker) {
 
 // SanitizeCompletionEvent records the end of a sanitize.
 type SanitizeCompletionEvent struct {
-	Progress       uint16 // as in SanitizeLog
-	Status         uint16 // as in SanitizeLog
-	CompletionInfo uint16 // the vendor's
+	Progress       uint16 `json:"sani_prog"`   // as in SanitizeLog
+	Status         uint16 `json:"sani_status"` // as in SanitizeLog
+	CompletionInfo uint16 `json:"cmpln_info"`  // the vendor's
 }
 
 func (*SanitizeCompletionEvent) size() int { return 8 }
@@ -248,8 +278,8 @@ func (e *SanitizeCompletionEvent) walk(w *wire.Walker) {
 // ThermalExcursionEvent records a temperature that went past a threshold, or
 // came back.
 type ThermalExcursionEvent struct {
-	OverTemperature uint8 // kelvins above the threshold
-	Threshold       uint8
+	OverTemperature uint8 `json:"over_temp"` // kelvins above the threshold
+	Threshold       uint8 `json:"threshold"`
 }
 
 func (*ThermalExcursionEvent) size() int { return 2 }

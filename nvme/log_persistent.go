@@ -56,10 +56,10 @@ func (h *PersistentEventHeader) walk(w *wire.Walker) {
 
 // EventHeader heads an event of the persistent event log.
 type EventHeader struct {
-	Type           EventType `json:"event_type"`
+	Type           EventType `json:"-"`
 	Revision       uint8     `json:"event_type_rev"`
-	HeaderLength   uint8     `json:"event_header_len"`        // EHL: bytes, less the first 3
-	AdditionalInfo uint8     `json:"event_header_additional"` // EHAI
+	HeaderLength   uint8     `json:"event_header_len"`             // EHL: bytes, less the first 3
+	AdditionalInfo uint8     `json:"event_header_additional_info"` // EHAI
 	ControllerID   uint16    `json:"ctrl_id"`
 	Timestamp      Timestamp `json:"event_time_stamp"`
 	Port           uint16    `json:"port_id"`     // PELPID

@@ -272,6 +272,45 @@ func TestNVMeCLIAgreesOnLists(t *testing.T) {
 	require.Empty(t, diff("", parse(t, ours), merged))
 }
 
+// A persistent event log with an event of each type.
+func TestNVMeCLIAgreesOnEvents(t *testing.T) {
+	cli := newNVMeCLI(t)
+	page := make([]byte, 512)
+	add := func(kind nvme.EventType, s nvme.Structure) {
+		data, err := nvme.Encode(s)
+		require.NoError(t, err)
+		head := nvme.EventHeader{Type: kind, Revision: 1, ControllerID: 3, Timestamp: nvme.Timestamp{Milliseconds: 1000, Attributes: 2}, Port: 2}
+		page, err = nvme.AppendEvent(page, nvme.Event{EventHeader: head, Data: data})
+		require.NoError(t, err)
+	}
+	add(nvme.EventSMARTSnapshot, &nvme.SMARTLog{Temperature: 300, Sensors: [8]nvme.Temperature{2: 301}})
+	add(nvme.EventFirmwareCommit, &nvme.FirmwareCommitEvent{Action: 3, Slot: 2, StatusType: 1, StatusCode: 0x11, VendorCode: 5})
+	add(nvme.EventTimestampChange, &nvme.TimestampChangeEvent{Previous: nvme.Timestamp{Milliseconds: 5}, Milliseconds: 9})
+	add(nvme.EventHardwareError, &nvme.HardwareErrorEvent{Code: 2})
+	add(nvme.EventChangeNamespace, &nvme.ChangeNamespaceEvent{CDW10: 1, Size: 2, Capacity: 3, FormattedLBASize: 4, Protection: 5, MultiPath: 6, ANAGroupID: 7, NVMSetID: 8, NSID: 9})
+	add(nvme.EventFormatStart, &nvme.FormatStartEvent{NSID: 1, Attributes: 2, CDW10: 3})
+	add(nvme.EventFormatCompletion, &nvme.FormatCompletionEvent{NSID: 1, SmallestFPI: 2, FormatStatus: 3, CompletionInfo: 4, StatusField: 5})
+	add(nvme.EventSanitizeStart, &nvme.SanitizeStartEvent{Capabilities: 1, CDW10: 2, CDW11: 3})
+	add(nvme.EventSanitizeCompletion, &nvme.SanitizeCompletionEvent{Progress: 1, Status: 2, CompletionInfo: 3})
+	head, err := nvme.Encode(&nvme.PersistentEventHeader{
+		LogPage: 0x0d, EventCount: 9, LogLength: uint64(len(page)), Revision: 2, HeaderLength: 492, Timestamp: nvme.Timestamp{Milliseconds: 77, Attributes: 3},
+		PowerOnHours: nvme.Uint128{Lo: 5}, PowerCycles: 6, PCIVendorID: 7, PCISubsystemVendorID: 8, SerialNumber: "SN", ModelNumber: "MN",
+		SubsystemNQN: "nqn", Generation: 9, ReportingContext: 3,
+	})
+	require.NoError(t, err)
+	copy(page, head)
+
+	theirs := cli.decode(t, "02-0d", page, "persistent-event-log", "-a", "1", "-l", fmt.Sprint(len(page)))
+	commit := theirs.(map[string]any)["list_of_event_entries"].([]any)[1].(map[string]any)
+	delete(commit, "old_fw_rev") // the number that eight bytes of text make
+	delete(commit, "new_fw_rev")
+	ours, err := nvme.DecodePersistentEventLog(page)
+	require.NoError(t, err)
+	b, err := json.Marshal(ours)
+	require.NoError(t, err)
+	require.Empty(t, diff("", parse(t, b), theirs))
+}
+
 func compact(t *testing.T, v any) string {
 	b, err := json.Marshal(v)
 	require.NoError(t, err)
