@@ -88,6 +88,7 @@ func TestRefusedParameters(t *testing.T) {
 		{ext4.FileSystem{JournalSize: 4<<20 + 1}, geometry(0), "ext4: journal of 4194305 bytes"},
 		{ext4.FileSystem{}, geometry(1 << 44), "ext4: size of 17592186044416 bytes: want at most 17592186040320 with blocks of 4096"},
 		{ext4.FileSystem{BlockSize: 1024}, geometry(1 << 40), "ext4: size of 1099511627776 bytes: descriptors of its groups fill more than three quarters of a group"},
+		{ext4.FileSystem{}, volume.Geometry{Time: time.Unix(-1, 0)}, "ext4: creation time 1969-12-31T23:59:59Z: want 1970 or later"},
 		{ext4.FileSystem{}, volume.Geometry{Time: time.Unix(1<<35, 0)}, "ext4: creation time 3058-10-26T"},
 	} {
 		_, err := tc.fs.Plan(tc.g)

@@ -2,9 +2,11 @@ package ext4_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -227,7 +229,7 @@ func TestGrowOnline(t *testing.T) {
 // The kernel mounts the smallest and the largest, and writes to them.
 func TestKernelMountsEverySize(t *testing.T) {
 	for _, blockSize := range []int{1024, 4096} {
-		for _, size := range []int64{0, 256 << 10, 4 << 20, 128<<20 + 4096, 1 << 39} {
+		for _, size := range []int64{0, 256 << 10, 4 << 20, 128<<20 + 4096, 1 << 36} {
 			t.Run(fmt.Sprintf("%d/%d", blockSize, size), func(t *testing.T) {
 				image := write(t, &ext4.FileSystem{BlockSize: blockSize, ReservedPercent: ext4.None}, size)
 				dir, unmount := mount(t, image, "rw")
@@ -272,4 +274,49 @@ func TestLostFoundOfTheTree(t *testing.T) {
 		require.NoError(t, got.Close())
 		unmount()
 	}
+}
+
+// Names of one hash may lie in two leaves: the index marks the second, and the
+// kernel goes on there.
+func TestHashCollisions(t *testing.T) {
+	var seed [4]uint32
+	derived := geometry(0).Derive("hash-seed")
+	for i := range seed {
+		seed[i] = binary.LittleEndian.Uint32(derived[i*4:])
+	}
+	tr := filetree.New()
+	first := map[uint32]string{}
+	var pairs []string
+	for i := 0; len(pairs) < 200; i++ {
+		name := fmt.Sprintf("%07d%s", i, strings.Repeat("n", 230)) // three to a leaf
+		hash := ext4.NameHash(seed, []byte(name))
+		if other, ok := first[hash]; ok {
+			pairs = append(pairs, other, name)
+		} else {
+			first[hash] = name
+		}
+	}
+	slices.Sort(pairs)
+	for _, name := range slices.Compact(pairs) {
+		_, err := tr.Add("dir/"+name, filetree.File([]byte(name), 0o644))
+		require.NoError(t, err)
+	}
+	image := write(t, &ext4.FileSystem{Tree: tr, BlockSize: 1024}, 8<<20)
+	fsck(t, image)
+	marked := regexp.MustCompile(`Hash 0x[0-9a-f]*[13579bdf],`).FindAllString(debugfs(t, image, "htree_dump /dir"), -1)
+	require.NotEmpty(t, marked)
+
+	dir, unmount := mount(t, image, "rw")
+	for _, name := range pairs {
+		b, err := os.ReadFile(filepath.Join(dir, "dir", name))
+		require.NoError(t, err)
+		require.Equal(t, name, string(b))
+	}
+	for i, name := range slices.Compact(pairs) {
+		if i%2 == 0 {
+			require.NoError(t, os.Rename(filepath.Join(dir, "dir", name), filepath.Join(dir, "dir", name+"2")))
+		}
+	}
+	unmount()
+	fsck(t, image)
 }

@@ -114,6 +114,9 @@ func (fs *FileSystem) newPlan(g volume.Geometry) (*plan, error) {
 	case g.Size < 0 || g.Size/p.blockSize > maxBlocks:
 		return nil, fmt.Errorf("size of %d bytes: want at most %d with blocks of %d", g.Size, maxBlocks*p.blockSize, p.blockSize)
 	}
+	if p.time.Unix() < 0 {
+		return nil, fmt.Errorf("creation time %s: want 1970 or later, as a superblock has it", p.time.UTC().Format(time.RFC3339))
+	}
 	if err := checkTime("creation time", p.time); err != nil {
 		return nil, err
 	}
@@ -225,11 +228,7 @@ func (p *plan) try(fs *FileSystem, blocks int64) (shortage, error) {
 	}
 	p.layout = l
 	p.journalBlocks = fs.journalLen(blocks, p.blockSize)
-	need := p.dataBlocks + p.journalBlocks
-	if l.reservedGDT > 0 {
-		need++
-	}
-	if need > l.room {
+	if need := p.dataBlocks + p.journalBlocks + 1; need > l.room { // and one of the resize inode
 		return shortage{blocks: need - l.room}, nil
 	}
 	return shortage{blocks: p.placeAll()}, nil
@@ -242,16 +241,10 @@ func (p *plan) placeAll() int64 {
 	p.journal.reset()
 	p.journal.content(&a, 0, p.journalBlocks)
 	p.journal.finish(&a, l.blockSize)
-	if l.reservedGDT > 0 {
-		p.resizeBlock = a.take(1).start
-	}
+	p.resizeBlock = a.take(1).start
 	p.place(&a, inoRoot, &p.root)
 	p.dirsIn = make([]uint32, l.groups)
 	p.dirsIn[0] = 1 // the root
-	p.freeBlocks = l.room - p.journal.blocks - p.root.blocks
-	if l.reservedGDT > 0 {
-		p.freeBlocks--
-	}
 	var pl placement
 	for ino := uint32(inoLostFound); ino <= p.lastInode(); ino++ {
 		p.place(&a, ino, &pl)

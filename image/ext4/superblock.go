@@ -163,7 +163,7 @@ func (p *plan) newSuperblock() superblock {
 		RevLevel:          dynamicRevision,
 		FirstIno:          inoLostFound,
 		InodeSize:         inodeSize,
-		FeatureCompat:     compatXattr | compatDirIndex,
+		FeatureCompat:     compatXattr | compatResizeInode | compatDirIndex,
 		FeatureIncompat:   incompatFiletype | incompatExtents | incompat64bit | incompatFlexBG,
 		FeatureROCompat: roCompatSparseSuper | roCompatLargeFile | roCompatHugeFile | roCompatDirNlink |
 			roCompatExtraIsize | roCompatMetadataCsum,
@@ -182,9 +182,6 @@ func (p *plan) newSuperblock() superblock {
 		ChecksumType:      checksumCRC32C,
 	}
 	copy(sb.VolumeName[:], p.label)
-	if l.reservedGDT > 0 {
-		sb.FeatureCompat |= compatResizeInode
-	}
 	if p.journal.blocks > 0 {
 		sb.FeatureCompat |= compatJournal
 		sb.JournalInum = inoJournal

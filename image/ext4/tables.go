@@ -117,7 +117,7 @@ func (x *writer) putInode(b []byte, ino uint32) error {
 	switch {
 	case ino == inoRoot:
 		i = x.nodeInode(ino, n, &x.root)
-	case ino == inoResize && x.layout.reservedGDT > 0:
+	case ino == inoResize:
 		i = x.resizeInode()
 	case ino == inoJournal && x.journalBlocks > 0:
 		i = x.journalInode()

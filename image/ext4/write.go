@@ -58,9 +58,7 @@ func (x *writer) skipReserved(a *allocator) {
 	var pl placement
 	pl.content(a, 0, x.journalBlocks)
 	pl.finish(a, x.blockSize)
-	if x.layout.reservedGDT > 0 {
-		a.take(1)
-	}
+	a.take(1)
 	x.place(a, inoRoot, &pl)
 }
 
@@ -91,11 +89,9 @@ func (x *writer) writeReserved() error {
 			return err
 		}
 	}
-	if x.layout.reservedGDT > 0 {
-		x.putResizeBlock(x.buf)
-		if err := x.writeBlock(x.resizeBlock, x.buf); err != nil {
-			return err
-		}
+	x.putResizeBlock(x.buf)
+	if err := x.writeBlock(x.resizeBlock, x.buf); err != nil {
+		return err
 	}
 	return x.writeInode(inoRoot, &x.root)
 }
