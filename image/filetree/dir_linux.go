@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -50,9 +51,9 @@ type dirReader struct {
 // inode is the identity of a file.
 type inode struct{ dev, ino uint64 }
 
-func inodeOf(st *unix.Stat_t) inode {
-	return inode{uint64(st.Dev), uint64(st.Ino)} //nolint:unconvert // 32 bits on some systems
-}
+func inodeOf(st *unix.Statx_t) inode { return inode{deviceOf(st), st.Ino} }
+
+func deviceOf(st *unix.Statx_t) uint64 { return uint64(st.Dev_major)<<32 | uint64(st.Dev_minor) }
 
 // readDir reads the open directory fd, which it closes, and all that is in it,
 // into node i.
@@ -62,9 +63,9 @@ func (r *dirReader) readDir(fd int, i uint32, depth int) error {
 			_ = unix.Close(fd)
 		}
 	}()
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return r.error(i, "", os.NewSyscallError("fstat", err))
+	var st unix.Statx_t
+	if err := stat(fd, "", &st); err != nil {
+		return r.error(i, "", err)
 	}
 	id := inodeOf(&st)
 	if err := r.readFile(fd, i, "", &st); err != nil {
@@ -123,8 +124,8 @@ func (r *dirReader) reopen(i uint32, id inode) (int, error) {
 	if err != nil {
 		return -1, err
 	}
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil || inodeOf(&st) != id {
+	var st unix.Statx_t
+	if err := stat(fd, "", &st); err != nil || inodeOf(&st) != id {
 		_ = unix.Close(fd)
 		return -1, fmt.Errorf("%w: it is another directory", ErrChanged)
 	}
@@ -137,9 +138,9 @@ func (r *dirReader) readName(fd int, i uint32, name string) (sub int, child uint
 	if len(name) > MaxName {
 		return -1, 0, checkName(name)
 	}
-	var st unix.Stat_t
-	if err := unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return -1, 0, os.NewSyscallError("fstatat", gone(err))
+	var st unix.Statx_t
+	if err := stat(fd, name, &st); err != nil {
+		return -1, 0, err
 	}
 	if child, err = r.t.append(i, name); err != nil {
 		return -1, 0, err
@@ -154,7 +155,7 @@ func (r *dirReader) readName(fd int, i uint32, name string) (sub int, child uint
 
 // readFile reads the metadata of the file name in the directory fd, or of that
 // directory where name is empty, into node i.
-func (r *dirReader) readFile(fd int, i uint32, name string, st *unix.Stat_t) error {
+func (r *dirReader) readFile(fd int, i uint32, name string, st *unix.Statx_t) error {
 	if st.Nlink > 1 && st.Mode&unix.S_IFMT != unix.S_IFDIR {
 		id := inodeOf(st)
 		if first, ok := r.links[id]; ok {
@@ -163,14 +164,14 @@ func (r *dirReader) readFile(fd int, i uint32, name string, st *unix.Stat_t) err
 		}
 		r.links[id] = i
 	}
-	e := Entry{Mode: FileMode(uint16(st.Mode))}
+	e := Entry{Mode: FileMode(st.Mode)}
 	statEntry(&e, st)
 	var err error
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFREG:
-		e.Size = st.Size
+		e.Size = int64(st.Size)
 		if st.Blocks*512 < st.Size {
-			e.Data, err = dataRanges(fd, name, st.Size)
+			e.Data, err = dataRanges(fd, name, e.Size)
 		}
 	case unix.S_IFLNK:
 		e.Target, err = r.readLink(fd, name)
@@ -193,8 +194,8 @@ func (r *dirReader) readLink(fd int, name string) (string, error) {
 }
 
 // readXattrs reads all extended attributes of a file, not following links.
-func (r *dirReader) readXattrs(fd int, name string, st *unix.Stat_t) ([]Xattr, error) {
-	dev := uint64(st.Dev) //nolint:unconvert // 32 bits on some systems
+func (r *dirReader) readXattrs(fd int, name string, st *unix.Statx_t) ([]Xattr, error) {
+	dev := deviceOf(st)
 	if r.noXattrs[dev] {
 		return nil, nil
 	}
@@ -285,14 +286,26 @@ func dataRanges(dir int, name string, size int64) ([]Range, error) {
 }
 
 // statEntry takes from a stat structure what an Entry has.
-func statEntry(e *Entry, st *unix.Stat_t) {
+func statEntry(e *Entry, st *unix.Statx_t) {
 	e.UID, e.GID = st.Uid, st.Gid
-	e.ModTime = timeOf(st.Mtim)
+	e.ModTime = timeOf(st)
 	if e.Mode&os.ModeDevice != 0 {
-		rdev := uint64(st.Rdev) //nolint:unconvert // 32 bits on some systems
-		e.Device = Device{Major: unix.Major(rdev), Minor: unix.Minor(rdev)}
+		e.Device = Device{Major: st.Rdev_major, Minor: st.Rdev_minor}
 	}
 }
+
+// stat describes the file name in the directory fd, or fd itself where name is
+// empty. It is statx since all others end in 2038 on 32 bits.
+func stat(fd int, name string, st *unix.Statx_t) error {
+	flags := unix.AT_SYMLINK_NOFOLLOW
+	if name == "" {
+		flags |= unix.AT_EMPTY_PATH
+	}
+	_, err := retry(func() (int, error) { return 0, unix.Statx(fd, name, flags, unix.STATX_BASIC_STATS, st) })
+	return os.NewSyscallError("statx", gone(err))
+}
+
+func timeOf(st *unix.Statx_t) time.Time { return time.Unix(st.Mtime.Sec, int64(st.Mtime.Nsec)) }
 
 // error names the file name in the directory of node i.
 func (r *dirReader) error(i uint32, name string, err error) error {

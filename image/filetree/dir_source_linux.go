@@ -189,20 +189,18 @@ func (c *dirContent) Close() error {
 }
 
 func (c *dirContent) unchanged() error {
-	var st unix.Stat_t
-	if err := unix.Fstat(c.fd, &st); err != nil {
-		return os.NewSyscallError("fstat", err)
+	var st unix.Statx_t
+	if err := stat(c.fd, "", &st); err != nil {
+		return err
 	}
-	mtime := timeOf(st.Mtim)
+	mtime, size := timeOf(&st), int64(st.Size)
 	switch {
 	case st.Mode&unix.S_IFMT != unix.S_IFREG:
 		return fmt.Errorf("%w: it is no longer a regular file", ErrChanged)
-	case st.Size != c.size:
-		return fmt.Errorf("%w: its size was %d bytes and is %d", ErrChanged, c.size, st.Size)
+	case size != c.size:
+		return fmt.Errorf("%w: its size was %d bytes and is %d", ErrChanged, c.size, size)
 	case !mtime.Equal(c.mtime):
 		return fmt.Errorf("%w: it was written to at %s", ErrChanged, mtime.UTC())
 	}
 	return nil
 }
-
-func timeOf(ts unix.Timespec) time.Time { return time.Unix(ts.Unix()) }
