@@ -102,8 +102,8 @@ func PlanFormat(ctx context.Context, c *Controller, o NamespaceFormat) (*FormatP
 			return nil, err
 		}
 	}
-	p.InUse, err = users(c.t, p.Affected)
-	return p, err
+	p.InUse = users(c.t, p.Affected)
+	return p, nil
 }
 
 // choose returns the index of the LBA format asked for.
@@ -159,11 +159,8 @@ func joinNSIDs(nsids []uint32) string { return strings.Trim(fmt.Sprint(nsids), "
 func (p *FormatPlan) Run(ctx context.Context) (FormatResult, error) {
 	const op = "format namespace"
 	r := FormatResult{Before: p.Before}
-	inUse, err := users(p.c.t, p.Affected) // it may be a while since the plan was made
-	if err != nil {
-		return r, err
-	}
-	if err := checkUsers(op, inUse, p.o.Consent); err != nil {
+	// It may be a while since the plan was made.
+	if err := checkUsers(op, users(p.c.t, p.Affected), p.o.Consent); err != nil {
 		return r, err
 	}
 	if err := ctx.Err(); err != nil {

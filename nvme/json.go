@@ -9,7 +9,8 @@ import (
 // gives them with -o json, and to the same numbers, so that the two can be
 // compared. What differs: 128-bit counters are numbers here, not texts; texts are
 // without their padding; what nvme-cli puts under the device's name, or into a
-// list of objects with one member, is not wrapped here. The tests run nvme-cli.
+// list of objects with one member, is not wrapped here; a power-on event has a
+// list of controllers. The tests run nvme-cli.
 
 // MarshalJSON adds crdt1 to crdt3, and psds up to NPSS.
 func (c IdentifyController) MarshalJSON() ([]byte, error) {
@@ -200,4 +201,72 @@ func (e Event) MarshalJSON() ([]byte, error) {
 		return head, err
 	}
 	return append(append(head[:len(head)-1], ','), b[1:]...), nil
+}
+
+// MarshalJSON writes the effects of the commands that are supported, by opcode:
+// ACS_6 and so on.
+func (l CommandEffectsLog) MarshalJSON() ([]byte, error) {
+	return json.Marshal(map[string]map[string]Effects{
+		"admin_cmd_set": supportedEffects("ACS_", l.Admin[:]),
+		"io_cmd_set":    supportedEffects("IOCS_", l.IO[:]),
+	})
+}
+
+func supportedEffects(prefix string, effects []Effects) map[string]Effects {
+	m := map[string]Effects{}
+	for i, e := range effects {
+		if e&EffectSupported != 0 {
+			m[fmt.Sprint(prefix, i)] = e
+		}
+	}
+	return m
+}
+
+// MarshalJSON writes the features that are supported: fid_1 and so on.
+func (l FeatureEffectsLog) MarshalJSON() ([]byte, error) {
+	list := []map[string]Effects{}
+	for i, e := range l {
+		if e&EffectSupported != 0 {
+			list = append(list, map[string]Effects{fmt.Sprint("fid_", i): e})
+		}
+	}
+	return json.Marshal(map[string]any{"fid_support": list})
+}
+
+// MarshalJSON writes the log pages that are supported: lid_2 and so on.
+func (l SupportedLogPages) MarshalJSON() ([]byte, error) {
+	list := []map[string]LogPageSupport{}
+	for i, s := range l {
+		if s.Supported() {
+			list = append(list, map[string]LogPageSupport{fmt.Sprint("lid_", i): s})
+		}
+	}
+	return json.Marshal(map[string]any{"supported_logs": list})
+}
+
+// MarshalJSON writes the groups into "ANA DESC LIST ".
+func (l ANALog) MarshalJSON() ([]byte, error) {
+	type namespace struct {
+		NSID uint32 `json:"nsid"`
+	}
+	type group struct {
+		ID          uint32      `json:"grpid"`
+		Count       int         `json:"nnsids"`
+		ChangeCount uint64      `json:"chgcnt"`
+		State       string      `json:"state"`
+		Namespaces  []namespace `json:"NSIDS"`
+	}
+	groups := []group{}
+	for _, g := range l.Groups {
+		namespaces := []namespace{}
+		for _, nsid := range g.Namespaces {
+			namespaces = append(namespaces, namespace{nsid})
+		}
+		groups = append(groups, group{g.ID, len(namespaces), g.ChangeCount, g.State.String(), namespaces})
+	}
+	return json.Marshal(struct {
+		ChangeCount uint64  `json:"chgcnt"`
+		Count       int     `json:"ngrps"`
+		Groups      []group `json:"ANA DESC LIST "` // with the space
+	}{l.ChangeCount, len(groups), groups})
 }

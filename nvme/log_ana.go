@@ -44,7 +44,7 @@ func (s ANAState) String() string {
 	case ANAInaccessible:
 		return "inaccessible"
 	case ANAPersistentLoss:
-		return "persistent loss"
+		return "persistent-loss"
 	case ANAChange:
 		return "change"
 	}

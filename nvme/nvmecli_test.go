@@ -2,6 +2,7 @@ package nvme_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -156,6 +157,7 @@ func cliPages() []cliPage {
 			without("status")(log["sstat"])                // a text
 			return log
 		}},
+		{command: "fid-support-effects-log", page: "02-12", into: new(nvme.FeatureEffectsLog)},
 		{command: "resv-notif-log", page: "02-80", into: new(nvme.ReservationNotification)},
 	}
 	random := rand.New(rand.NewPCG(7, 7))
@@ -309,6 +311,34 @@ func TestNVMeCLIAgreesOnEvents(t *testing.T) {
 	b, err := json.Marshal(ours)
 	require.NoError(t, err)
 	require.Empty(t, diff("", parse(t, b), theirs))
+}
+
+func TestNVMeCLIAgreesOnANA(t *testing.T) {
+	cli := newNVMeCLI(t)
+	identify, err := nvme.Encode(&nvme.IdentifyController{ANAGroupMax: 5, ANAGroupCount: 5, NamespaceCount: 4})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(cli.pages, "06-01"), identify, 0o600))
+	page := make([]byte, 4096)
+	le := binary.LittleEndian
+	page[0], page[8] = 7, 5
+	for i, state := range []byte{1, 2, 3, 4, 0xf} { // every state; the first group has two namespaces
+		group := page[16+32*i:]
+		if i > 0 {
+			group = group[8:]
+		}
+		le.PutUint32(group, uint32(i+1))
+		group[8], group[16] = byte(i+10), state
+	}
+	page[20], page[48], page[52] = 2, 3, 4
+	theirs := cli.decode(t, "02-0c", page, "ana-log").(map[string]any)
+	delete(theirs, "Asymmetric Namespace Access Log for NVMe device")
+	ours, err := nvme.DecodeANALog(page)
+	require.NoError(t, err)
+	b, err := json.Marshal(ours)
+	require.NoError(t, err)
+	require.Empty(t, diff("", parse(t, b), theirs))
+	_, err = nvme.DecodeANALog(page[:100])
+	require.ErrorContains(t, err, "group 2 of 5 reaches past the page")
 }
 
 func compact(t *testing.T, v any) string {

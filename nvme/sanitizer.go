@@ -66,8 +66,8 @@ func PlanSanitize(ctx context.Context, c *Controller, o SanitizeOptions, consent
 		return nil, err
 	}
 	p.Estimate = log.estimate(o)
-	p.InUse, err = users(c.t, p.Affected)
-	return p, err
+	p.InUse = users(c.t, p.Affected)
+	return p, nil
 }
 
 // estimate returns how long the drive says that an operation takes. An overwrite
@@ -104,11 +104,7 @@ func (p *SanitizePlan) String() string {
 // Run starts the sanitize, and follows it to its end. If ctx is over before, the
 // sanitize goes on; nothing can stop it. [FollowSanitize] then takes it up again.
 func (p *SanitizePlan) Run(ctx context.Context) (SanitizeResult, error) {
-	inUse, err := users(p.c.t, p.Affected)
-	if err != nil {
-		return SanitizeResult{}, err
-	}
-	if err := checkUsers("sanitize", inUse, p.consent); err != nil {
+	if err := checkUsers("sanitize", users(p.c.t, p.Affected), p.consent); err != nil {
 		return SanitizeResult{}, err
 	}
 	if err := p.c.Sanitize(ctx, p.Options); err != nil {
