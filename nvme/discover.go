@@ -320,8 +320,8 @@ func natural(a, b string) int {
 // digits returns how many digits s begins with.
 func digits(s string) int { return len(s) - len(strings.TrimLeft(s, "0123456789")) }
 
-// usersOf lists who uses a namespace: mounts, swaps, and devices that hold it.
-// proc is a tree that looks like /proc/self's.
+// usersOf lists who uses a namespace: mounts and swaps, as /proc/self/mountinfo
+// and /proc/swaps have them, and devices that hold it.
 func (n *NamespaceInfo) usersOf(mountinfo, swaps string) (users []string) {
 	parts := append([]PartitionInfo{{Name: n.Name, Device: n.Device, Holders: n.Holders}}, n.Partitions...)
 	for _, p := range parts {
