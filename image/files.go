@@ -13,6 +13,8 @@ import (
 	"github.com/diskfs/go-diskfs/filesystem/fat32"
 	"github.com/diskfs/go-diskfs/filesystem/iso9660"
 	"github.com/diskfs/go-diskfs/filesystem/squashfs"
+
+	"github.com/drivebay/drivebay/image/filetree"
 )
 
 // readers are go-diskfs's readers by format. Those of one format are tried in
@@ -33,7 +35,8 @@ func reader[F filesystem.FileSystem](read func(backend.Storage, int64, int64, in
 
 // FS returns the files of a partition, read by go-diskfs: of ext4, FAT, squashfs
 // and ISO 9660. All others are an [ErrFormat]. It is good until the disk is
-// closed.
+// closed. The file infos of an ext4 have a [*filetree.Entry] as their Sys, with
+// the owner, the device number and the times.
 func (d *Disk) FS(number int) (fs.FS, error) {
 	part, err := d.partition(number)
 	if err != nil {
@@ -69,10 +72,16 @@ type diskFS struct{ filesystem.FileSystem }
 // Stat makes diskFS an [fs.StatFS].
 func (d diskFS) Stat(name string) (fs.FileInfo, error) {
 	info, err := d.FileSystem.Stat(name)
-	if err == nil && info.IsDir() && !info.Mode().IsDir() {
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() && !info.Mode().IsDir() {
 		info = dirInfo{info}
 	}
-	return info, err
+	if s, ok := info.Sys().(*ext4.StatT); ok {
+		info = ext4Info{info, s}
+	}
+	return info, nil
 }
 
 // Lstat makes diskFS an [fs.ReadLinkFS]. None of the readers follows links in
@@ -91,3 +100,17 @@ func (d diskFS) ReadLink(name string) (string, error) {
 type dirInfo struct{ fs.FileInfo }
 
 func (i dirInfo) Mode() fs.FileMode { return i.FileInfo.Mode() | fs.ModeDir }
+
+// ext4Info is the file info of a file of an ext4, with what only go-diskfs's own
+// type tells in a form that [filetree.FromFS] takes.
+type ext4Info struct {
+	fs.FileInfo
+	stat *ext4.StatT
+}
+
+func (i ext4Info) Sys() any {
+	return &filetree.Entry{
+		UID: i.stat.UID, GID: i.stat.GID, Device: filetree.Device{Major: i.stat.Major, Minor: i.stat.Minor},
+		AccessTime: i.stat.AccessTime, ChangeTime: i.stat.ChangeTime,
+	}
+}
