@@ -140,7 +140,7 @@ func (streamOutput) prepare(*image.Layout) error { return nil }
 func (streamOutput) close()                      {}
 
 func (s streamOutput) write(ctx context.Context, p *image.Plan, o image.Options) (int64, error) {
-	n, err := p.Stream(ctx, s.w, o)
+	n, err := abandon(ctx, func() (int64, error) { return p.Stream(ctx, s.w, o) })
 	if err != nil {
 		err = fmt.Errorf("write to standard output: %w", err)
 	}

@@ -166,15 +166,7 @@ func (p *progress) event(e event) {
 // isTerminal reports whether w is a terminal on which a line can be overwritten.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
-	if !ok || os.Getenv("TERM") == "dumb" {
-		return false
-	}
-	info, err := f.Stat()
-	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return false
-	}
-	null, err := os.Stat(os.DevNull)
-	return err != nil || !os.SameFile(info, null)
+	return ok && os.Getenv("TERM") != "dumb" && isTTY(f)
 }
 
 // formatBytes returns a number of bytes in the largest binary unit below it.

@@ -89,21 +89,44 @@ func parse(f *flag.FlagSet, args []string) (rest []string, err error) {
 	}
 }
 
-// load reads a spec: from stdin where its name is "-".
-func load(e env, name string) (*spec.Spec, error) {
-	if name == "-" {
-		return spec.Parse("stdin", e.stdin, ".")
-	}
-	return spec.Load(name)
+// layoutOf reads a spec, from stdin where its name is "-", and opens what it
+// names.
+func layoutOf(ctx context.Context, e env, name string) (*spec.Layout, error) {
+	return abandon(ctx, func() (*spec.Layout, error) {
+		var s *spec.Spec
+		var err error
+		if name == "-" {
+			s, err = spec.Parse("stdin", e.stdin, ".")
+		} else {
+			s, err = spec.Load(name)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return s.Layout(ctx)
+	})
 }
 
-// layoutOf reads a spec and opens what it names.
-func layoutOf(ctx context.Context, e env, name string) (*spec.Layout, error) {
-	s, err := load(e, name)
-	if err != nil {
-		return nil, err
+// abandon calls fn and does not wait for it any longer when the context ends. It
+// is for what a context cannot interrupt, such as reading from a pipe, and what
+// leaves nothing when the process ends, as it is about to.
+func abandon[T any](ctx context.Context, fn func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
 	}
-	return s.Layout(ctx)
+	done := make(chan result, 1)
+	go func() {
+		value, err := fn()
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, context.Cause(ctx)
+	}
 }
 
 // baseName returns what a spec or an image is called in a line of progress.

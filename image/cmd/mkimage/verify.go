@@ -32,22 +32,49 @@ func verifyCommand(f *flag.FlagSet) func(context.Context, env, []string) error {
 		if err != nil {
 			return err
 		}
-		var differences []string
-		what := "every byte"
 		if *files {
-			what = "the files"
-			differences, err = compareFiles(ctx, args[0], l, p)
-		} else {
-			err = p.Verify(ctx, args[0], image.Options{})
-			if errors.Is(err, image.ErrDiffers) {
-				differences, err = []string{err.Error()}, nil
-			}
+			return verifyFiles(ctx, e, args[0], l, p, *asJSON)
 		}
-		if err != nil {
+		err = p.Verify(ctx, args[0], image.Options{})
+		switch {
+		case errors.Is(err, image.ErrDiffers) && *asJSON:
+			return errors.Join(printVerdict(e, []string{err.Error()}), err)
+		case err != nil:
 			return err
+		case *asJSON:
+			return printVerdict(e, nil)
 		}
-		return reportDifferences(e, differences, *asJSON, fmt.Sprintf("%s: %s as %s has it", args[0], what, args[1]))
+		_, err = fmt.Fprintf(e.stdout, "%s: every byte as %s has it\n", args[0], args[1])
+		return err
 	}
+}
+
+// verifyFiles compares the files of an image with their sources.
+func verifyFiles(ctx context.Context, e env, name string, l *spec.Layout, p *image.Plan, asJSON bool) error {
+	differences, err := compareFiles(ctx, name, l, p)
+	if err != nil {
+		return err
+	}
+	switch {
+	case asJSON:
+		err = printVerdict(e, differences)
+	case len(differences) > 0:
+		_, err = fmt.Fprintln(e.stdout, strings.Join(differences, "\n"))
+	default:
+		_, err = fmt.Fprintf(e.stdout, "%s: all files as their sources have them\n", name)
+	}
+	if err == nil && len(differences) > 0 {
+		err = fmt.Errorf("%s: %w", name, image.ErrDiffers)
+	}
+	return err
+}
+
+// printVerdict prints what differs, for machines.
+func printVerdict(e env, differences []string) error {
+	return printJSON(e.stdout, struct {
+		Equal       bool     `json:"equal"`
+		Differences []string `json:"differences"`
+	}{len(differences) == 0, append([]string{}, differences...)})
 }
 
 // fitImage does for a device to be verified what a build has done for it.
@@ -68,37 +95,11 @@ func fitImage(l *image.Layout, name string) error {
 	return fitDevice(l, name, size, sector)
 }
 
-// reportDifferences prints what differs, and is an error where anything does.
-func reportDifferences(e env, differences []string, asJSON bool, equal string) error {
-	if asJSON {
-		result := struct {
-			Equal       bool     `json:"equal"`
-			Differences []string `json:"differences"`
-		}{len(differences) == 0, append([]string{}, differences...)}
-		if err := printJSON(e.stdout, result); err != nil {
-			return err
-		}
-	} else if len(differences) == 0 {
-		_, err := fmt.Fprintln(e.stdout, equal)
-		return err
-	}
-	switch {
-	case len(differences) == 0:
-		return nil
-	case asJSON, len(differences) > 1:
-		if !asJSON {
-			fmt.Fprintln(e.stdout, strings.Join(differences, "\n"))
-		}
-		return image.ErrDiffers
-	}
-	return errors.New(differences[0])
-}
-
 // readBack is what can be compared of the files of a format, as go-diskfs reads
 // them.
 var readBack = map[string]filetree.Aspect{
-	"ext4": filetree.AspectName | filetree.AspectType | filetree.AspectMode | filetree.AspectTarget |
-		filetree.AspectSize | filetree.AspectContent,
+	"ext4": filetree.AspectName | filetree.AspectType | filetree.AspectMode | filetree.AspectOwner |
+		filetree.AspectTarget | filetree.AspectDevice | filetree.AspectSize | filetree.AspectContent,
 	"vfat": filetree.AspectName | filetree.AspectType | filetree.AspectSize | filetree.AspectContent,
 }
 
