@@ -45,31 +45,35 @@ func runChild(ctx context.Context, args []string) error {
 	case "diskfs-ext4", "diskfs-fat", "diskfs-disk":
 		return writeDiskfs(args[0], out)
 	}
-	stop, err := profile(args[0], out)
+	return profiled(args[0]+"-"+filepath.Base(out), func() error { return build(ctx, args[0], out) })
+}
+
+// profiled calls do, and writes a CPU profile and a profile of all allocations of
+// it where that is asked for.
+func profiled(name string, do func() error) error {
+	dir := os.Getenv("PROFILE")
+	if dir == "" {
+		return do()
+	}
+	cpu, err := os.Create(filepath.Join(dir, name+".cpu"))
 	if err != nil {
 		return err
 	}
-	defer stop()
-	return build(ctx, args[0], out)
-}
-
-// profile begins to write a profile of this process where that is asked for.
-func profile(name, out string) (stop func(), err error) {
-	dir := os.Getenv("PROFILE")
-	if dir == "" {
-		return func() {}, nil
+	defer cpu.Close()
+	if err := pprof.StartCPUProfile(cpu); err != nil {
+		return err
 	}
-	f, err := os.Create(filepath.Join(dir, name+"-"+filepath.Base(out)+".pprof"))
+	err = do()
+	pprof.StopCPUProfile()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := pprof.StartCPUProfile(f); err != nil {
-		return nil, err
+	allocs, err := os.Create(filepath.Join(dir, name+".allocs"))
+	if err != nil {
+		return err
 	}
-	return func() {
-		pprof.StopCPUProfile()
-		_ = f.Close()
-	}, nil
+	defer allocs.Close()
+	return pprof.Lookup("allocs").WriteTo(allocs, 0)
 }
 
 // build is our own contender: what a user of package image does.

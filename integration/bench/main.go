@@ -48,7 +48,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.Var(&c.sparse, "sparse", "add a file of so many `BYTES` to the tree, nearly all of it a hole")
 	flags.IntVar(&c.rounds, "rounds", 5, "measured runs of each contender, after one that is not measured")
 	flags.StringVar(&c.only, "only", "", "run only the contenders whose group/name `REGEXP` matches")
-	flags.StringVar(&c.profile, "profile", "", "write a CPU profile of each run of our own into `DIR`")
+	flags.StringVar(&c.profile, "profile", "", "write profiles of the CPU and of allocations of each of our own runs into `DIR`")
 	flags.BoolVar(&c.keep, "keep", false, "keep the trees and the last image of each contender")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return nil
@@ -61,11 +61,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case c.rounds < 1 || c.files < 1 || c.size < 1 || c.sparse < 0:
 		return fmt.Errorf("%d rounds, %d files, %d bytes, %d sparse: want at least 1, 1, 1 and 0", c.rounds, c.files, c.size, c.sparse)
 	}
-	only, err := regexp.Compile(c.only)
+	only, err := c.regexp()
 	if err != nil {
-		return fmt.Errorf("-only: %w", err)
+		return err
 	}
 	return c.run(ctx, only, stdout, stderr)
+}
+
+// regexp returns what says which contenders to run.
+func (c *config) regexp() (*regexp.Regexp, error) {
+	only, err := regexp.Compile(c.only)
+	if err != nil {
+		return nil, fmt.Errorf("-only: %w", err)
+	}
+	return only, nil
 }
 
 func (c *config) run(ctx context.Context, only *regexp.Regexp, stdout, stderr io.Writer) error {
