@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/drivebay/drivebay/image/filetree/internal/sys"
 )
 
 // openDirFDs is how many levels of directories are held open while a directory
@@ -19,20 +21,11 @@ const openDirFDs = 128
 
 // readDir reads the directory called name into t.
 func readDir(t *Tree, name string) error {
-	src, err := newDirSource(name)
+	r, err := newDirReader(t, name)
 	if err != nil {
 		return err
 	}
-	r := &dirReader{
-		t: t, name: name, src: src, source: t.addSource(src),
-		links: map[inode]uint32{}, noXattrs: map[uint64]bool{},
-		buf: make([]byte, 64<<10),
-	}
-	fd, err := src.openBeneath(".", unix.O_DIRECTORY)
-	if err != nil {
-		return &PathError{Op: "open", Path: name, Err: err}
-	}
-	return r.readDir(fd, 0, 0)
+	return r.read()
 }
 
 // dirReader reads a directory of the system into a tree.
@@ -44,8 +37,31 @@ type dirReader struct {
 	links  map[inode]uint32 // the first name of each file that has several
 	buf    []byte           // of 64 KiB, the longest list of extended attributes
 	value  []byte           // of an extended attribute, made by the first
+	cname  []byte           // a name with a NUL at its end
+	// noListxattrat is that the kernel is older than 6.13.
+	noListxattrat bool
 	// noXattrs is the devices whose file system has no extended attributes.
 	noXattrs map[uint64]bool
+}
+
+func newDirReader(t *Tree, name string) (*dirReader, error) {
+	src, err := newDirSource(name)
+	if err != nil {
+		return nil, err
+	}
+	return &dirReader{
+		t: t, name: name, src: src, source: t.addSource(src),
+		links: map[inode]uint32{}, noXattrs: map[uint64]bool{},
+		buf: make([]byte, 64<<10),
+	}, nil
+}
+
+func (r *dirReader) read() error {
+	fd, err := r.src.openBeneath(".", unix.O_DIRECTORY)
+	if err != nil {
+		return &PathError{Op: "open", Path: r.name, Err: err}
+	}
+	return r.readDir(fd, 0, 0)
 }
 
 // inode is the identity of a file.
@@ -199,57 +215,53 @@ func (r *dirReader) readXattrs(fd int, name string, st *unix.Statx_t) ([]Xattr, 
 	if r.noXattrs[dev] {
 		return nil, nil
 	}
-	at := xattrFile{fd: fd}
-	if name != "" {
-		// There is no listxattrat before Linux 6.13. Through the magic link, the
-		// name is looked up in this very directory and is not followed.
-		at.path = "/proc/self/fd/" + strconv.Itoa(fd) + "/" + name
-	}
-	n, err := at.list(r.buf)
+	n, err := r.listXattrs(fd, name)
 	switch {
 	case errors.Is(err, unix.ENOTSUP):
 		r.noXattrs[dev] = true
 		return nil, nil
 	case err != nil:
-		return nil, os.NewSyscallError("listxattr", err)
+		return nil, os.NewSyscallError("listxattr", gone(err))
 	case n == 0:
 		return nil, nil
 	}
+	at := xattrPath(fd, name)
 	var xattrs []Xattr
 	if r.value == nil {
 		r.value = make([]byte, MaxXattr)
 	}
 	for key := range bytes.SplitSeq(bytes.TrimSuffix(r.buf[:n], []byte{0}), []byte{0}) {
-		n, err := at.get(string(key), r.value)
+		n, err := unix.Lgetxattr(at, string(key), r.value)
 		if errors.Is(err, unix.ENODATA) {
 			continue // removed since it was listed, or not for this user to see
 		} else if err != nil {
-			return nil, fmt.Errorf("extended attribute %s: %w", key, os.NewSyscallError("getxattr", err))
+			return nil, fmt.Errorf("extended attribute %s: %w", key, os.NewSyscallError("lgetxattr", gone(err)))
 		}
 		xattrs = append(xattrs, Xattr{Name: string(key), Value: bytes.Clone(r.value[:n])})
 	}
 	return xattrs, nil
 }
 
-// xattrFile is a file whose extended attributes are read: by its path, or by its
-// descriptor where that is empty.
-type xattrFile struct {
-	fd   int
-	path string
+// listXattrs lists the names of extended attributes into r.buf.
+func (r *dirReader) listXattrs(fd int, name string) (int, error) {
+	if name == "" {
+		return unix.Flistxattr(fd, r.buf)
+	}
+	if !r.noListxattrat {
+		r.cname = append(append(r.cname[:0], name...), 0)
+		n, err := sys.ListxattrAt(fd, r.cname, r.buf)
+		if err != unix.ENOSYS && err != unix.EPERM { // filters of system calls say EPERM
+			return n, err
+		}
+		r.noListxattrat = true
+	}
+	return unix.Llistxattr(xattrPath(fd, name), r.buf)
 }
 
-func (f xattrFile) list(b []byte) (int, error) {
-	if f.path == "" {
-		return unix.Flistxattr(f.fd, b)
-	}
-	return unix.Llistxattr(f.path, b)
-}
-
-func (f xattrFile) get(name string, b []byte) (int, error) {
-	if f.path == "" {
-		return unix.Fgetxattr(f.fd, name, b)
-	}
-	return unix.Lgetxattr(f.path, name, b)
+// xattrPath returns a path for the file name in the directory fd, or for fd
+// itself. Through the magic link, the name is looked up in that very directory.
+func xattrPath(fd int, name string) string {
+	return "/proc/self/fd/" + strconv.Itoa(fd) + "/" + name
 }
 
 // dataRanges returns where a file has its data. nil is everywhere.

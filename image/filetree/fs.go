@@ -9,8 +9,8 @@ import (
 
 // FromFS returns the tree of a file system. Owners, devices and times finer than
 // the ModTime come from the Sys value of its file infos where that is the
-// system's own stat structure, as for os.DirFS, or an [*Entry]. Hard links and
-// extended attributes do not show through an fs.FS: see [FromDir] for these.
+// system's own stat structure, as for os.DirFS. Hard links and extended
+// attributes do not show through an fs.FS: see [FromDir] for these.
 func FromFS(fsys fs.FS) (*Tree, error) {
 	t := New()
 	s := t.addSource(fsSource{fsys})
@@ -74,11 +74,6 @@ func infoEntry(info fs.FileInfo) Entry {
 	e := Entry{Mode: info.Mode(), ModTime: info.ModTime()}
 	if info.Mode().IsRegular() {
 		e.Size = info.Size()
-	}
-	if s, ok := info.Sys().(*Entry); ok {
-		e.UID, e.GID, e.Device = s.UID, s.GID, s.Device
-		e.AccessTime, e.ChangeTime = s.AccessTime, s.ChangeTime
-		return e
 	}
 	sysEntry(info.Sys(), &e)
 	return e

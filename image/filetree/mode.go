@@ -37,9 +37,9 @@ func UnixMode(mode fs.FileMode) uint16 {
 	case fs.ModeDevice | fs.ModeCharDevice, fs.ModeCharDevice:
 		m |= modeChar
 	}
-	for bit, unix := range modeBits {
-		if mode&bit != 0 {
-			m |= unix
+	for _, bit := range modeBits {
+		if mode&bit.mode != 0 {
+			m |= bit.unix
 		}
 	}
 	return m
@@ -65,16 +65,19 @@ func FileMode(unix uint16) fs.FileMode {
 	default:
 		mode |= fs.ModeIrregular
 	}
-	for bit, u := range modeBits {
-		if unix&u != 0 {
-			mode |= bit
+	for _, bit := range modeBits {
+		if unix&bit.unix != 0 {
+			mode |= bit.mode
 		}
 	}
 	return mode
 }
 
-var modeBits = map[fs.FileMode]uint16{
-	fs.ModeSetuid: modeSetuid,
-	fs.ModeSetgid: modeSetgid,
-	fs.ModeSticky: modeSticky,
+var modeBits = [...]struct {
+	mode fs.FileMode
+	unix uint16
+}{
+	{fs.ModeSetuid, modeSetuid},
+	{fs.ModeSetgid, modeSetgid},
+	{fs.ModeSticky, modeSticky},
 }
