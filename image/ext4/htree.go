@@ -12,13 +12,18 @@ import (
 const (
 	indexEntryLen = 8
 	indexTail     = 8
-	rootHead      = dotsLen + 8   // the dots and dx_root_info
-	nodeHead      = direntHead    // a fake entry over the whole block
-	leafFill      = 4             // of 5: room for names to come, as e2fsck -D leaves it
-	lostFoundID   = ^uint32(0)    // the entry for a lost+found that the tree has not
-	lostFound     = "lost+found"  //
-	maxLevels     = 1             // below the root, without the feature large_dir
-	dxInfoLen     = indexEntryLen // dx_root_info.info_length
+	indexInfoLen  = 8                      // of dx_root_info
+	rootHead      = dotsLen + indexInfoLen // before the entries of the root
+	nodeHead      = direntHead             // of a fake entry over the whole block
+	maxLevels     = 1                      // below the root, without the feature large_dir
+	leafFill      = 4                      // of 5: room for names to come, as e2fsck -D leaves it
+)
+
+// lostFound is the directory for what e2fsck finds, made where the tree has none.
+// lostFoundID stands for its node then.
+const (
+	lostFound   = "lost+found"
+	lostFoundID = ^uint32(0)
 )
 
 // dirIndex is a directory as it lies in hash order: leaves of entries, and what
@@ -159,7 +164,7 @@ func (p *plan) putIndexRoot(b []byte, ino uint32, x *dirIndex, seed uint32) {
 	binary.LittleEndian.PutUint16(b[d.last+4:], uint16(len(b)-d.last))
 	info := b[dotsLen:]
 	info[4] = hashHalfMD4
-	info[5] = dxInfoLen
+	info[5] = indexInfoLen
 	if x.nodes == 0 {
 		putIndex(b, rootHead, len(x.leaves), seed, func(k int) (uint32, uint32) {
 			return x.leafHash(k), uint32(1 + k)

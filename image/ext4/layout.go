@@ -9,12 +9,11 @@ import (
 
 // Sizes that are the same in all file systems written here.
 const (
-	inodeSize      = 256
-	descSize       = 64 // bytes of a group descriptor, with the feature 64bit
-	groupsPerFlex  = 16
-	logFlex        = 4
-	bytesPerInode  = 16384
-	maxReservedGDT = 1024 // how much a volume may grow without meta_bg, as in resize2fs
+	inodeSize     = 256
+	descSize      = 64 // bytes of a group descriptor, with the feature 64bit
+	groupsPerFlex = 16
+	logFlex       = 4
+	bytesPerInode = 16384
 )
 
 // errTooSmall reports a volume without room for its own tables.
@@ -101,9 +100,9 @@ func (l *layout) size(inodes int64) error {
 
 	// The file system may grow to 1,024 times its size, or to where the
 	// resize inode's single indirect block for these ends.
-	most := ceilDiv(min(l.blocks*1024, 1<<32-1)-l.first, l.perGroup)
+	most := ceilDiv(min(l.blocks*1024, maxBlocks)-l.first, l.perGroup)
 	l.reservedGDT = ceilDiv(most*descSize, l.blockSize) - l.descBlocks
-	l.reservedGDT = max(0, min(l.reservedGDT, l.blockSize/4, maxReservedGDT))
+	l.reservedGDT = min(l.reservedGDT, l.blockSize/4)
 
 	// Whole bytes in the bitmap, whole blocks in the table.
 	unit := max(8, l.blockSize/inodeSize)

@@ -1,6 +1,7 @@
 package ext4
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -66,22 +67,16 @@ func newPlan(fs *FileSystem, g volume.Geometry) (*plan, error) {
 	return p, nil
 }
 
-// newPlan checks the parameters.
+// newPlan returns a plan of what does not depend on the tree's files.
 func (fs *FileSystem) newPlan(g volume.Geometry) (*plan, error) {
 	p := &plan{
 		tree:            fs.Tree,
 		label:           fs.Label,
 		uuid:            fs.UUID,
 		time:            g.Time,
-		blockSize:       int64(fs.BlockSize),
-		reservedPercent: int64(fs.ReservedPercent),
+		blockSize:       int64(cmp.Or(fs.BlockSize, 4096)),
+		reservedPercent: int64(cmp.Or(fs.ReservedPercent, 5)),
 		longDirs:        map[uint32]longDir{},
-	}
-	if p.blockSize == 0 {
-		p.blockSize = 4096
-	}
-	if p.reservedPercent == 0 {
-		p.reservedPercent = 5
 	}
 	if p.reservedPercent == None {
 		p.reservedPercent = 0
@@ -100,27 +95,31 @@ func (fs *FileSystem) newPlan(g volume.Geometry) (*plan, error) {
 	for i := range p.dirSeed {
 		p.dirSeed[i] = binary.LittleEndian.Uint32(seed[i*4:])
 	}
+	return p, p.checkParameters(fs, g)
+}
+
+// checkParameters refuses what is out of range.
+func (p *plan) checkParameters(fs *FileSystem, g volume.Geometry) error {
 	switch {
 	case p.blockSize != 1024 && p.blockSize != 2048 && p.blockSize != 4096:
-		return nil, fmt.Errorf("block size %d: want 1024, 2048 or 4096", fs.BlockSize)
+		return fmt.Errorf("block size %d: want 1024, 2048 or 4096", fs.BlockSize)
 	case p.blockSize < int64(g.SectorSize):
-		return nil, fmt.Errorf("block size %d: want no less than the sector size %d", p.blockSize, g.SectorSize)
+		return fmt.Errorf("block size %d: want no less than the sector size %d", p.blockSize, g.SectorSize)
 	case len(p.label) > 16:
-		return nil, fmt.Errorf("label %q of %d bytes: want at most 16", p.label, len(p.label))
+		return fmt.Errorf("label %q of %d bytes: want at most 16", p.label, len(p.label))
 	case p.reservedPercent < 0 || p.reservedPercent > 50:
-		return nil, fmt.Errorf("%d percent reserved: want 0 to 50, or None", fs.ReservedPercent)
+		return fmt.Errorf("%d percent reserved: want 0 to 50, or None", fs.ReservedPercent)
 	case fs.Inodes < 0 || fs.Inodes > 1<<32-1:
-		return nil, fmt.Errorf("%d inodes: want 0 to %d", fs.Inodes, uint32(1<<32-1))
+		return fmt.Errorf("%d inodes: want 0 to %d", fs.Inodes, uint32(1<<32-1))
 	case g.Size < 0 || g.Size/p.blockSize > maxBlocks:
-		return nil, fmt.Errorf("size of %d bytes: want at most %d with blocks of %d", g.Size, maxBlocks*p.blockSize, p.blockSize)
-	}
-	if p.time.Unix() < 0 {
-		return nil, fmt.Errorf("creation time %s: want 1970 or later, as a superblock has it", p.time.UTC().Format(time.RFC3339))
+		return fmt.Errorf("size of %d bytes: want at most %d with blocks of %d", g.Size, maxBlocks*p.blockSize, p.blockSize)
+	case p.time.Unix() < 0:
+		return fmt.Errorf("creation time %s: want 1970 or later, as a superblock has it", p.time.UTC().Format(time.RFC3339))
 	}
 	if err := checkTime("creation time", p.time); err != nil {
-		return nil, err
+		return err
 	}
-	return p, fs.checkJournal(p.blockSize)
+	return fs.checkJournal(p.blockSize)
 }
 
 // Info implements [volume.Plan].

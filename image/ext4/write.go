@@ -153,6 +153,9 @@ func (x *writer) writeFile(n filetree.Node, pl *placement) error {
 				continue
 			}
 			n := min(at.Length, room)
+			if err := x.w.Err(x.ctx); err != nil {
+				return err
+			}
 			if err := x.seek(e.start+in/x.blockSize, in%x.blockSize); err != nil {
 				return err
 			}
