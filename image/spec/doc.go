@@ -86,7 +86,7 @@
 //   - format: what it is; the others depend on it.
 //   - label: the volume's label.
 //   - uuid: the volume's UUID. Left out, it is derived from the seed.
-//   - volume-id: the serial number of a FAT: 1234-ABCD. Left out, it is derived from
+//   - volume-id: the serial number of a FAT or exFAT: 1234-ABCD. Left out, it is derived from
 //     the seed.
 //   - files: a list of files.
 //   - file: the file that a raw content is copied from.
@@ -102,12 +102,14 @@
 //     symbolic links on FAT, and lists it. Otherwise that is an error.
 //   - page-size: that of the machine that will use a swap space. Left out, it is
 //     4KiB.
+//   - options: a list of further arguments for the program that makes it, mkfs.xfs,
+//     mkfs.btrfs or mkfs.exfat. These have to be installed.
 //
 // The keys of each format:
 //
-//   - btrfs: not supported yet
+//   - btrfs: label, uuid, files, drop-unsupported, options
 //   - erofs: not supported yet
-//   - exfat: not supported yet
+//   - exfat: label, volume-id, options
 //   - ext4: label, uuid, files, block-size, inodes, journal, reserved
 //   - iso9660: not supported yet
 //   - raw: file
@@ -115,7 +117,7 @@
 //   - swap: label, uuid, page-size
 //   - verity: not supported yet
 //   - vfat: label, volume-id, files, fat-type, cluster-size, drop-unsupported
-//   - xfs: not supported yet
+//   - xfs: label, uuid, files, drop-unsupported, options
 //
 // # Keys of files
 //

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"github.com/drivebay/drivebay/image/ext4"
 	"github.com/drivebay/drivebay/image/fat"
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/mkfs"
 	"github.com/drivebay/drivebay/image/swap"
 	"github.com/drivebay/drivebay/image/volume"
 )
@@ -58,13 +60,30 @@ var formats = map[string]format{
 			return &swap.Space{Label: c.Label, UUID: c.UUID, PageSize: page}, err
 		},
 	},
-	"xfs":      {},
-	"btrfs":    {},
-	"exfat":    {},
+	"xfs":   mkfsFormat(mkfs.XFS),
+	"btrfs": mkfsFormat(mkfs.Btrfs),
+	"exfat": {
+		keys: []string{"label", "volume-id", "options"},
+		content: func(_ *Spec, c *Content, _ *filetree.Tree) (volume.Content, error) {
+			fs := &mkfs.FileSystem{Type: mkfs.ExFAT, Label: c.Label, Options: c.Options}
+			binary.BigEndian.PutUint32(fs.UUID[:], uint32(c.VolumeID)) // its serial number is the first four bytes
+			return fs, nil
+		},
+	},
 	"squashfs": {},
 	"erofs":    {},
 	"iso9660":  {},
 	"verity":   {},
+}
+
+// mkfsFormat is a format that a program of the distribution writes.
+func mkfsFormat(t mkfs.Type) format {
+	return format{
+		keys: []string{"label", "uuid", "files", "drop-unsupported", "options"},
+		content: func(_ *Spec, c *Content, files *filetree.Tree) (volume.Content, error) {
+			return &mkfs.FileSystem{Type: t, Tree: files, Label: c.Label, UUID: c.UUID, Options: c.Options, Drop: c.DropUnsupported}, nil
+		},
+	}
 }
 
 // formatNames returns the names of the formats that can be written.

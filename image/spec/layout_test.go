@@ -19,6 +19,7 @@ import (
 	"github.com/drivebay/drivebay/image/ext4"
 	"github.com/drivebay/drivebay/image/fat"
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/mkfs"
 	"github.com/drivebay/drivebay/image/swap"
 )
 
@@ -78,6 +79,10 @@ partitions:
 - size: 1MiB
 - content: {format: ext4, journal: none, reserved: none}
   weight: 1
+- size: 300MiB
+  content: {format: xfs, label: x, uuid: 8f1c2c3e-0000-4000-8000-000000000006, drop-unsupported: true, options: [-m, crc=0]}
+- size: 1MiB
+  content: {format: exfat, label: e, volume-id: 1234-abcd}
 - content: {format: swap, label: s, uuid: 8f1c2c3e-0000-4000-8000-000000000005, page-size: 64KiB}
 blobs:
 - {name: boot, offset: 64KiB, file: boot.img}
@@ -85,8 +90,6 @@ blobs:
 	require.Len(t, l.Blobs, 1)
 	raw := l.Blobs[0].Content.(image.Raw)
 	require.Equal(t, int64(len("content of boot.img")), raw.Size)
-	_, err := l.Plan()
-	require.NoError(t, err)
 	l.Blobs[0].Content = nil // it holds a function, which nothing is equal to
 	require.Equal(t, image.Layout{
 		SectorSize: 4096, Size: 1 << 30, Align: 2 << 20, Time: epoch,
@@ -108,6 +111,10 @@ blobs:
 			},
 			{Size: 1 << 20},
 			{Weight: 1, Content: &ext4.FileSystem{JournalSize: ext4.None, ReservedPercent: ext4.None}},
+			{Size: 300 << 20, Content: &mkfs.FileSystem{
+				Type: mkfs.XFS, Label: "x", UUID: uuid.MustParse("8f1c2c3e-0000-4000-8000-000000000006"), Drop: true, Options: []string{"-m", "crc=0"},
+			}},
+			{Size: 1 << 20, Content: &mkfs.FileSystem{Type: mkfs.ExFAT, Label: "e", UUID: uuid.UUID{0x12, 0x34, 0xab, 0xcd}}},
 			{Content: &swap.Space{Label: "s", UUID: uuid.MustParse("8f1c2c3e-0000-4000-8000-000000000005"), PageSize: 65536}},
 		},
 		Blobs: []image.Blob{{Name: "boot", Offset: 64 << 10}},

@@ -66,6 +66,7 @@ type Content struct {
 	ClusterSize     Size      `yaml:"cluster-size"`
 	DropUnsupported bool      `yaml:"drop-unsupported"`
 	PageSize        Size      `yaml:"page-size"`
+	Options         []string  `yaml:"options"`
 
 	place
 }
