@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/drivebay/drivebay/integration/vm"
+	"github.com/drivebay/drivebay/integration/vm/guest"
+	"github.com/drivebay/drivebay/integration/vm/kernel"
+)
+
+// Exit statuses of vmexec's own.
+const (
+	statusUsage   = 2
+	statusTrouble = 125 // as env and timeout have it
+)
+
+func main() {
+	guest.Main()
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGHUP)
+	status, err := run(context.Background(), os.Args[1:], guest.Streams{
+		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Signals: signals,
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "vmexec:", err)
+	}
+	os.Exit(status)
+}
+
+// run does all of the command's work and returns its exit status.
+func run(ctx context.Context, args []string, streams guest.Streams) (int, error) {
+	o, err := parse(args, streams.Stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return 0, nil
+	case err != nil:
+		return statusUsage, err
+	case o.fetch:
+		return fetch(ctx, streams.Stdout)
+	}
+	k, err := findKernel(o.kernel)
+	if err != nil {
+		return statusTrouble, err
+	}
+	program, err := o.program(k)
+	if err != nil {
+		return statusTrouble, err
+	}
+	machine, err := o.machine()
+	if err != nil {
+		return statusUsage, err
+	}
+	if o.print {
+		return printCommand(streams.Stdout, guest.Machine(machine, program))
+	}
+	var cancel context.CancelFunc
+	if ctx, cancel = o.limit(ctx); cancel != nil {
+		defer cancel()
+	}
+	status, err := guest.Run(ctx, machine, program, streams)
+	if err != nil {
+		return statusTrouble, err
+	}
+	if o.verbose {
+		fmt.Fprintf(streams.Stderr, "vmexec: kernel %s, packed in %d ms, booted in %d ms\n",
+			k.Release, status.Packed.Milliseconds(), status.Booted.Milliseconds())
+	}
+	if status.Signal != 0 {
+		return status.Code, fmt.Errorf("%s: signal: %v", program.Path, syscall.Signal(status.Signal))
+	}
+	return status.Code, nil
+}
+
+// fetch brings the kernels that suites run on.
+func fetch(ctx context.Context, stdout io.Writer) (int, error) {
+	for _, p := range kernel.Packages() {
+		k, err := kernel.Fetch(ctx, p)
+		if err != nil {
+			return statusTrouble, err
+		}
+		fmt.Fprintf(stdout, "%s %s\n", k.Release, k.Image)
+	}
+	return 0, nil
+}
+
+// findKernel returns the kernel that -kernel means.
+func findKernel(name string) (*kernel.Kernel, error) {
+	if strings.Contains(name, "/") {
+		return kernel.Open(name)
+	}
+	var hostErr error
+	if name == "" {
+		k, err := kernel.Host()
+		if err == nil {
+			return k, nil
+		}
+		hostErr = err
+	}
+	fetched, err := kernel.Fetched()
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range fetched {
+		if k.Release == name || strings.HasPrefix(k.Release, name+".") || name == "" {
+			return k, nil
+		}
+	}
+	if name == "" {
+		return nil, fmt.Errorf("no kernel: %w; none was fetched: run vmexec -fetch, or name one with -kernel", hostErr)
+	}
+	return nil, fmt.Errorf("no kernel %s was fetched: there are %s; run vmexec -fetch, or name an image with -kernel",
+		name, releases(fetched))
+}
+
+func releases(kernels []*kernel.Kernel) string {
+	var names []string
+	for _, k := range kernels {
+		names = append(names, k.Release)
+	}
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
+}
+
+// printCommand prints QEMU's command line, quoted for a shell.
+func printCommand(stdout io.Writer, m vm.Machine) (int, error) {
+	if m.Accelerator == "" {
+		m.Accelerator = vm.Accelerators()[0]
+	}
+	args, err := m.Command()
+	if err != nil {
+		return statusUsage, err
+	}
+	for i, arg := range args {
+		args[i] = quote(arg)
+	}
+	_, err = fmt.Fprintln(stdout, strings.Join(args, " "))
+	return 0, err
+}
+
+func quote(s string) string {
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=,:+@%", r)
+	}) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

@@ -1,0 +1,262 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/drivebay/drivebay/integration/vm"
+	"github.com/drivebay/drivebay/integration/vm/guest"
+	"github.com/drivebay/drivebay/integration/vm/kernel"
+)
+
+// options are what flags and the file of -config say.
+type options struct {
+	kernel  string
+	memory  string
+	cpus    int
+	accel   string
+	cmdLine string
+	config  string
+
+	modules, onDemand, files, tools, nvme list
+
+	udev, fetch, print, verbose bool
+
+	command []string
+}
+
+// list is a flag that may be given several times, with commas in one.
+type list []string
+
+func (l *list) String() string { return strings.Join(*l, ",") }
+
+func (l *list) Set(s string) error {
+	*l = append(*l, s)
+	return nil
+}
+
+// onDemand are modules that tests of storage may cause a kernel to load.
+var onDemand = []string{
+	"vfat", "nls_cp437", "nls_ascii", "nls_iso8859_1", "nls_utf8", "squashfs", "erofs", "fuse", "overlay", "isofs",
+}
+
+func (o *options) flags(output io.Writer) *flag.FlagSet {
+	f := flag.NewFlagSet("vmexec", flag.ContinueOnError)
+	f.SetOutput(output)
+	f.Usage = func() {
+		fmt.Fprintln(output, "usage: vmexec [flags] program [arguments]\n\nRuns a program in a virtual machine. Flags:")
+		f.PrintDefaults()
+	}
+	f.StringVar(&o.kernel, "kernel", "", "`image` of a kernel, or the release of a fetched one (6.12)")
+	f.StringVar(&o.memory, "memory", "1G", "`size` of the guest's memory: 512M, 2G")
+	f.IntVar(&o.cpus, "cpus", 1, "`number` of processors")
+	f.StringVar(&o.accel, "accel", "", "tcg or kvm; empty takes kvm where it boots")
+	f.StringVar(&o.cmdLine, "append", "", "further `arguments` of the kernel")
+	f.StringVar(&o.config, "config", "", "`file` with one flag on each line, as name=value")
+	f.Var(&o.modules, "module", "`module` to load, with parameters (\"loop max_part=15\"); repeat it for more (default loop)")
+	f.Var(&o.onDemand, "ondemand", "`module` that may be loaded later; repeat it for more (vfat and others always may)")
+	f.Var(&o.files, "file", "file or directory to pack, under the same `path`; repeat it for more")
+	f.Var(&o.tools, "tool", "`program` of this machine to pack, with its libraries; repeat it for more")
+	f.Var(&o.nvme, "nvme", "an NVMe drive in memory, by `properties`: size=64M,block=4096,ms=8,pi=1; repeat it for more")
+	f.BoolVar(&o.udev, "udev", false, "run this machine's udevd in the guest")
+	f.BoolVar(&o.fetch, "fetch", false, "bring Debian's kernels into the cache, and exit")
+	f.BoolVar(&o.print, "print", false, "print QEMU's command, and exit")
+	f.BoolVar(&o.verbose, "v", false, "tell the kernel and the times on standard error")
+	return f
+}
+
+// parse reads the flags of the environment, of the configuration file and of the
+// command line, the later ones above the earlier.
+func parse(args []string, output io.Writer) (*options, error) {
+	o := &options{}
+	f := o.flags(output)
+	if err := f.Parse(strings.Fields(os.Getenv("VMEXEC"))); err != nil {
+		return nil, fmt.Errorf("environment variable VMEXEC: %w", err)
+	}
+	if f.NArg() > 0 {
+		return nil, fmt.Errorf("environment variable VMEXEC: %q is no flag", f.Arg(0))
+	}
+	if err := f.Parse(args); err != nil {
+		return nil, err
+	}
+	if o.config != "" {
+		if err := o.readConfig(f); err != nil {
+			return nil, err
+		}
+		if err := f.Parse(args); err != nil { // the command line above the file
+			return nil, err
+		}
+	}
+	o.command = f.Args()
+	if len(o.command) == 0 && !o.fetch {
+		f.Usage()
+		return nil, errors.New("no program is given")
+	}
+	if len(o.modules) == 0 {
+		o.modules = list{"loop"}
+	}
+	return o, nil
+}
+
+// readConfig sets the flags that a file names. Lists of the command line, which
+// was read before, begin anew.
+func (o *options) readConfig(f *flag.FlagSet) error {
+	file, err := os.Open(o.config)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	o.modules, o.onDemand, o.files, o.tools, o.nvme = nil, nil, nil, nil, nil
+	s := bufio.NewScanner(file)
+	for number := 1; s.Scan(); number++ {
+		line := strings.TrimSpace(s.Text())
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		name, value, ok := strings.Cut(line, "=")
+		if !ok {
+			value = "true"
+		}
+		if err := f.Set(strings.TrimSpace(name), strings.TrimSpace(value)); err != nil {
+			return fmt.Errorf("%s:%d: %w", o.config, number, err)
+		}
+	}
+	return s.Err()
+}
+
+func (o *options) machine() (vm.Machine, error) {
+	memory, err := parseSize(o.memory)
+	if err != nil {
+		return vm.Machine{}, fmt.Errorf("flag -memory: %w", err)
+	}
+	m := vm.Machine{
+		Accelerator: vm.Accelerator(o.accel), CPUs: o.cpus, Memory: memory, CmdLine: strings.Fields(o.cmdLine),
+	}
+	for i, spec := range o.nvme {
+		d, err := parseNVMe(fmt.Sprintf("nvme%d", i), spec)
+		if err != nil {
+			return vm.Machine{}, fmt.Errorf("flag -nvme %q: %w", spec, err)
+		}
+		m.Devices = append(m.Devices, d)
+	}
+	_, err = m.Command()
+	return m, err
+}
+
+// parseNVMe reads the properties of a drive with one namespace.
+func parseNVMe(id, spec string) (*vm.NVMe, error) {
+	ns := vm.Namespace{Disk: vm.Disk{Size: 64 << 20}}
+	d := &vm.NVMe{ID: id}
+	for property := range strings.SplitSeq(spec, ",") {
+		name, value, _ := strings.Cut(property, "=")
+		var err error
+		switch name {
+		case "size":
+			ns.Size, err = parseSize(value)
+		case "file":
+			ns.Path, err = filepath.Abs(value)
+			ns.Size = 0
+		case "serial":
+			d.Serial = value
+		case "block":
+			ns.BlockSize, err = strconv.Atoi(value)
+		case "ms":
+			ns.Metadata, err = strconv.Atoi(value)
+		case "pi":
+			ns.Protection, err = strconv.Atoi(value)
+		case "extended":
+			ns.Extended, err = strconv.ParseBool(value)
+		default:
+			err = fmt.Errorf("unknown property %q: there are size, file, serial, block, ms, pi, extended", name)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	d.Namespaces = []vm.Namespace{ns}
+	return d, nil
+}
+
+// parseSize reads a number of bytes with the suffix K, M or G, or none.
+func parseSize(s string) (int64, error) {
+	number, shift := s, 0
+	for suffix, bits := range map[string]int{"K": 10, "M": 20, "G": 30} {
+		if cut, ok := strings.CutSuffix(s, suffix); ok {
+			number, shift = cut, bits
+		}
+	}
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || n <= 0 || n > 1<<50>>shift {
+		return 0, fmt.Errorf("size %q is no positive number of bytes, with K, M or G", s)
+	}
+	return n << shift, nil
+}
+
+// program describes what runs in the guest.
+func (o *options) program(k *kernel.Kernel) (guest.Program, error) {
+	path, err := filepath.Abs(o.command[0])
+	if err != nil {
+		return guest.Program{}, err
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return guest.Program{}, err
+	}
+	p := guest.Program{
+		Path: path, Args: o.command[1:], Env: environment(), Dir: dir, Kernel: k,
+		Modules: o.modules, OnDemand: append(onDemand, o.onDemand...),
+		Tools: o.tools, Udev: o.udev,
+	}
+	for _, file := range o.files {
+		file, err := filepath.Abs(file)
+		if err != nil {
+			return guest.Program{}, err
+		}
+		p.Files = append(p.Files, file)
+	}
+	if t := parseTest(o.command[1:], dir); t.isTest {
+		files, err := packageFiles(dir)
+		if err != nil {
+			return guest.Program{}, err
+		}
+		p.Files = append(p.Files, files...)
+		p.Collect = t.collect
+	}
+	return p, nil
+}
+
+// environment is the host's, less what names its directories and programs.
+func environment() (env []string) {
+	for _, variable := range os.Environ() {
+		switch name, _, _ := strings.Cut(variable, "="); name {
+		case "PATH", "HOME", "TMPDIR", "VMEXEC":
+		default:
+			env = append(env, variable)
+		}
+	}
+	return append(env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "TMPDIR=/tmp")
+}
+
+// killDelay is how long a test binary may take to die of its own -timeout before
+// the machine is switched off.
+const killDelay = 30 * time.Second
+
+// limit bounds the run of a test binary, which ends by its own -timeout unless the
+// guest is stuck.
+func (o *options) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	t := parseTest(o.command[1:], "")
+	if t.timeout <= 0 {
+		return ctx, nil
+	}
+	return context.WithTimeoutCause(ctx, t.timeout+killDelay,
+		fmt.Errorf("the guest is stuck: the test's timeout was %v", t.timeout))
+}

@@ -1,0 +1,11 @@
+//go:build !linux
+
+package guest
+
+// called is whether [Main] was.
+var called bool
+
+const udevd = ""
+
+// Main does nothing: a guest is Linux.
+func Main() { called = true }

@@ -1,0 +1,152 @@
+package guest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/drivebay/drivebay/integration/vm"
+)
+
+// Time limits from QEMU's start to init's first word. Under TCG a busy host may
+// give a guest a tenth of a processor.
+const (
+	bootLimitKVM = 10 * time.Second
+	bootLimitTCG = 90 * time.Second
+)
+
+// cmdLine are the kernel's arguments: those that let it report and end, then those
+// that spare it work which no test wants done. A caller's own follow them.
+var cmdLine = []string{
+	"console=ttyS0", "panic=-1", "quiet",
+	"nokaslr", "mitigations=off", "cryptomgr.notests", "no_timer_check", "random.trust_cpu=on",
+	"rcupdate.rcu_expedited=1", "nmi_watchdog=0", "audit=0", "net.ifnames=0",
+}
+
+// Run runs the program in the machine, whose kernel, initramfs and serial ports it
+// sets, and waits for its end. A machine without an accelerator gets the fastest
+// that boots. A guest that does not boot in time is started a second time, then
+// given up.
+//
+// The error is nil whenever the program has run to an end, however that was: see
+// [Status]. Else it is an [ErrBoot], [ErrDied], [ErrInit], [ErrMemory], a
+// *[ProgramError], an error of packages kernel or vm, or that of ctx; with the
+// console's last lines where there was one, as a *[ConsoleError].
+func Run(ctx context.Context, m vm.Machine, p Program, s Streams) (Status, error) {
+	if runtime.GOOS != "linux" {
+		return Status{}, fmt.Errorf("run %s in a guest: %w", p.Path, errors.ErrUnsupported)
+	}
+	begin := time.Now()
+	archive, err := packFile(&m, p)
+	if err != nil {
+		return Status{}, err
+	}
+	defer archive.Close()
+	packed := time.Since(begin)
+
+	status, err := attempts(ctx, m, p, s)
+	status.Packed = packed
+	if err != nil {
+		return status, fmt.Errorf("run %s in a guest: %w", p.Path, err)
+	}
+	return status, nil
+}
+
+// Machine returns the machine that [Run] starts for a program, but for the path of
+// the initramfs and for what is in memory.
+func Machine(m vm.Machine, p Program) vm.Machine {
+	m.Kernel = p.Kernel.Image
+	if p.Kernel.ELF != "" {
+		m.Kernel = p.Kernel.ELF
+	}
+	m.Serial = max(m.Serial, 1)
+	m.CmdLine = append(append([]string{}, cmdLine...), m.CmdLine...)
+	m.Initramfs = "initramfs"
+	return m
+}
+
+// packFile completes the machine; the file has to stay open as long as it runs.
+func packFile(m *vm.Machine, p Program) (*os.File, error) {
+	archive, err := Pack(p)
+	if err != nil {
+		return nil, err
+	}
+	f, size, err := archiveFile(archive)
+	if err != nil {
+		return nil, fmt.Errorf("pack guest: %w", err)
+	}
+	*m = Machine(*m, p)
+	m.Initramfs = fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), f.Fd())
+	if want := 2*size + baseMemory; m.Memory != 0 && m.Memory < want {
+		_ = f.Close()
+		return nil, fmt.Errorf("pack guest: %w: the machine has %d MiB, a kernel with an initramfs of %d MiB wants %d MiB",
+			ErrMemory, m.Memory>>20, (size+1<<20-1)>>20, (want+1<<20-1)>>20)
+	}
+	return f, nil
+}
+
+// baseMemory in bytes is what a distribution's kernel takes for itself, with init.
+// An initramfs is there twice while it is unpacked.
+const baseMemory = 112 << 20
+
+// attempts starts the machine until it boots.
+func attempts(ctx context.Context, m vm.Machine, p Program, s Streams) (Status, error) {
+	accelerators := []vm.Accelerator{m.Accelerator}
+	if m.Accelerator == "" {
+		accelerators = vm.Accelerators()
+	}
+	accelerators = append(accelerators, accelerators[len(accelerators)-1])
+	var errs []error
+	for _, a := range accelerators {
+		m.Accelerator = a
+		status, err := attempt(ctx, m, p, s)
+		var panicked *vm.PanicError
+		again := errors.Is(err, ErrBoot) && ctx.Err() == nil && (a == vm.KVM || !errors.As(err, &panicked))
+		if !again {
+			if a == vm.TCG && accelerators[0] == vm.KVM && status.Booted > 0 {
+				_ = vm.RefuseKVM() // at worst the next run tries it again
+			}
+			return status, err
+		}
+		errs = append(errs, err)
+	}
+	return Status{}, errs[len(errs)-1]
+}
+
+func attempt(ctx context.Context, m vm.Machine, p Program, s Streams) (Status, error) {
+	begin := time.Now()
+	guest, err := vm.Start(ctx, m)
+	if err != nil {
+		return Status{}, err
+	}
+	defer guest.Kill()
+	session := newSession(guest, p, s)
+	go session.read()
+	limit := bootLimitTCG
+	if m.Accelerator == vm.KVM {
+		limit = bootLimitKVM
+	}
+	if err := session.waitBoot(ctx, limit); err != nil {
+		return Status{}, withConsole(err, guest)
+	}
+	booted := time.Since(begin)
+	status, err := session.waitExit(ctx)
+	status.Booted = booted
+	if err != nil {
+		return status, withConsole(err, guest)
+	}
+	return status, nil
+}
+
+// consoleLines is how many of the last lines an error shows.
+const consoleLines = 25
+
+func withConsole(err error, guest *vm.VM) error {
+	lines := strings.Split(strings.TrimSpace(guest.Console()), "\n")
+	lines = lines[max(0, len(lines)-consoleLines):]
+	return &ConsoleError{Err: err, Console: strings.Join(lines, "\n")}
+}

@@ -1,0 +1,175 @@
+package vm
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// Start starts a machine and returns once QEMU answers, long before the guest has
+// booted. The machine ends with ctx at the latest.
+func Start(ctx context.Context, m Machine) (*VM, error) {
+	v := &VM{
+		done: make(chan struct{}), kill: make(chan struct{}),
+		plugged: map[string]Device{}, memory: map[string]*os.File{},
+		console: ring{limit: consoleLimit}, stderr: ring{limit: 16 << 10},
+	}
+	if err := v.start(ctx, m); err != nil {
+		return nil, fmt.Errorf("start machine: %w", err)
+	}
+	return v, nil
+}
+
+func (v *VM) start(ctx context.Context, m Machine) (err error) {
+	if err := m.check(); err != nil {
+		return err
+	}
+	theirs, err := v.connect(m)
+	if err != nil {
+		return errors.Join(err, closeFiles(theirs), closeFiles(v.files))
+	}
+	defer func() { err = errors.Join(err, closeFiles(theirs)) }()
+	cmd, err := v.command(ctx, &m)
+	if err != nil {
+		v.closeAll()
+		return err
+	}
+	cmd.ExtraFiles = theirs
+	if err := v.spawn(ctx, cmd); err != nil {
+		v.closeAll()
+		return err
+	}
+	err = v.qmp.execute(ctx, "qmp_capabilities", nil, nil)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrGone):
+		<-v.done // QEMU's own words are the better error
+		return cmp.Or(v.err, err)
+	default:
+		v.Kill()
+		return err
+	}
+}
+
+// connect makes the pairs of sockets: QMP, console, serial ports. It returns
+// QEMU's ends.
+func (v *VM) connect(m Machine) (theirs []*os.File, err error) {
+	var ours []*os.File
+	for i := range 2 + m.Serial {
+		pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			return theirs, os.NewSyscallError("socketpair", err)
+		}
+		// Not blocking, so that Go's poller has it and Close ends a Read.
+		if err := unix.SetNonblock(pair[0], true); err != nil {
+			return theirs, os.NewSyscallError("fcntl", err)
+		}
+		name := "qemu-" + strconv.Itoa(i)
+		ours = append(ours, os.NewFile(uintptr(pair[0]), name))
+		theirs = append(theirs, os.NewFile(uintptr(pair[1]), name))
+		v.files = ours
+	}
+	v.qmp = newQMP(ours[0])
+	v.serial = ours[2:]
+	return theirs, nil
+}
+
+// command makes the disks in memory and QEMU's command line.
+func (v *VM) command(ctx context.Context, m *Machine) (*exec.Cmd, error) {
+	for _, d := range m.Devices {
+		if err := v.makeDisks(d); err != nil {
+			return nil, err
+		}
+		v.plugged[d.id()] = d
+	}
+	if m.Variables != "" {
+		f, err := copyFile("variables", m.Variables)
+		if err != nil {
+			return nil, err
+		}
+		v.memory["variables"] = f
+		m.Variables = memoryPath(f)
+	}
+	args, err := m.Command()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
+	if cmd.Err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoQEMU, cmd.Err)
+	}
+	cmd.Stdout, cmd.Stderr = &v.stderr, &v.stderr
+	// In a process group of its own: Ctrl-C is for the guest's program to handle.
+	cmd.SysProcAttr = &unix.SysProcAttr{Pdeathsig: unix.SIGKILL, Setpgid: true}
+	return cmd, nil
+}
+
+// spawn starts QEMU from a thread that lives until it has ended: the kernel sends
+// the signal of a parent's death when the thread that forked dies.
+func (v *VM) spawn(ctx context.Context, cmd *exec.Cmd) error {
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread() // and never unlocked: the thread ends with us
+		err := cmd.Start()
+		started <- err
+		if err != nil {
+			return
+		}
+		killed := make(chan bool)
+		stop := make(chan struct{})
+		go func() {
+			select {
+			case <-v.kill:
+				_ = cmd.Process.Kill()
+				killed <- true
+			case <-stop:
+				killed <- false
+			}
+		}()
+		var console sync.WaitGroup
+		console.Go(func() { _, _ = io.Copy(&v.console, v.files[1]) })
+		err = cmd.Wait()
+		console.Wait() // QEMU's end is closed: all that it wrote has been read
+		close(stop)
+		v.err = v.finish(ctx, err, <-killed)
+		close(v.done)
+		v.closeAll()
+	}()
+	return <-started
+}
+
+// newMemory returns a file of a size that has no name.
+func newMemory(name string, size int64) (*os.File, error) {
+	fd, err := unix.MemfdCreate("drivebay-"+name, unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("memfd_create", err)
+	}
+	f := os.NewFile(uintptr(fd), name)
+	if err := f.Truncate(size); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// memoryPath returns a path by which QEMU can open such a file.
+func memoryPath(f *os.File) string {
+	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), f.Fd())
+}
+
+func closeFiles(files []*os.File) error {
+	var errs []error
+	for _, f := range files {
+		errs = append(errs, f.Close())
+	}
+	return errors.Join(errs...)
+}
