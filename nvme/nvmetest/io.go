@@ -157,31 +157,42 @@ func writeZeroes(r *request) nvme.Status {
 	if exceeds(n*uint64(r.ns.blockSize()), r.c.drive.profile.NVM.WriteZeroesLimit, r) {
 		return sizeLimit
 	}
-	if s := r.ns.zero(lba, n); s != success {
-		return s
+	if deallocate := r.cmd.CDW12&(1<<25) != 0; deallocate {
+		return r.ns.deallocate(lba, n)
 	}
-	if deallocate := r.cmd.CDW12&(1<<25) != 0; !deallocate {
-		r.ns.written.add(lba, n)
+	r.ns.bad.remove(lba, n)
+	r.ns.written.add(lba, n)
+	return r.ns.zero(lba, n)
+}
+
+// zeros is never written to.
+var zeros [chunkSize]byte
+
+// zero writes zeros.
+func (n *Namespace) zero(lba, count uint64) nvme.Status {
+	bs, ms := int64(n.blockSize()), int64(n.metaSize())
+	for off, end := int64(lba)*bs, int64(lba+count)*bs; off < end; off += chunkSize {
+		if _, err := n.media.WriteAt(zeros[:min(chunkSize, end-off)], off); err != nil {
+			return nvme.StatusWriteFault
+		}
+	}
+	for off, end := int64(lba)*ms, int64(lba+count)*ms; off < end; off += chunkSize {
+		_, _ = n.meta.WriteAt(zeros[:min(chunkSize, end-off)], off)
 	}
 	return success
 }
 
-// zero lets blocks read as zeros and be deallocated.
-func (n *Namespace) zero(lba, count uint64) nvme.Status {
+// deallocate deallocates blocks, which then read as zeros. Media that is not ours
+// gets the zeros.
+func (n *Namespace) deallocate(lba, count uint64) nvme.Status {
 	bs, ms := int64(n.blockSize()), int64(n.metaSize())
-	if n.memory != nil {
-		n.memory.zero(int64(lba)*bs, int64(count)*bs)
-	} else {
-		zeros := make([]byte, chunkSize)
-		for off, end := int64(lba)*bs, int64(lba+count)*bs; off < end; off += chunkSize {
-			if _, err := n.media.WriteAt(zeros[:min(chunkSize, end-off)], off); err != nil {
-				return nvme.StatusWriteFault
-			}
-		}
-	}
-	n.meta.zero(int64(lba)*ms, int64(count)*ms)
 	n.bad.remove(lba, count)
 	n.written.remove(lba, count)
+	n.meta.discard(int64(lba)*ms, int64(count)*ms)
+	if n.memory == nil {
+		return n.zero(lba, count)
+	}
+	n.memory.discard(int64(lba)*bs, int64(count)*bs)
 	return success
 }
 
@@ -238,7 +249,7 @@ func datasetManagement(r *request) nvme.Status {
 	}
 	for b := r.cmd.Data; len(b) > 0; b = b[16:] {
 		count, lba := uint64(binary.LittleEndian.Uint32(b[4:])), binary.LittleEndian.Uint64(b[8:])
-		if s := r.ns.zero(lba, count); s != success {
+		if s := r.ns.deallocate(lba, count); s != success {
 			return s
 		}
 	}
@@ -296,11 +307,12 @@ func (r *request) copyRanges(to uint64, ranges int) nvme.Status {
 	for i := range ranges {
 		lba, count := copyRange(r.cmd.Data[32*i:])
 		d, m := make([]byte, int64(count)*bs), make([]byte, int64(count)*ms)
-		if _, err := ns.media.ReadAt(d, int64(lba)*bs); err != nil {
-			r.result = uint64(i)
-			return nvme.StatusUnrecoveredRead
+		for j := range int64(count) {
+			if s := ns.readBlock(lba+uint64(j), d[j*bs:][:bs], m[j*ms:][:ms]); s != success {
+				r.result = uint64(i)
+				return s
+			}
 		}
-		_, _ = ns.meta.ReadAt(m, int64(lba)*ms)
 		data, meta = append(data, d...), append(meta, m...)
 	}
 	if _, err := ns.media.WriteAt(data, int64(to)*bs); err != nil {

@@ -3,6 +3,7 @@ package nvmetest
 import (
 	"encoding/binary"
 	"io"
+	"math/bits"
 )
 
 // Media is where a namespace's data lies: a file, or anything like one.
@@ -56,27 +57,18 @@ func (m *memory) WriteAt(p []byte, off int64) (int, error) {
 	return len(p), nil
 }
 
-// zero lets a range read as zeros.
-func (m *memory) zero(off, size int64) {
-	if m.blank == nil && size/chunkSize > int64(len(m.chunks)) {
-		for i, c := range m.chunks {
-			from, to := max(off-i*chunkSize, 0), min(off+size-i*chunkSize, chunkSize)
-			if from < to {
-				clear(c[from:to])
+// discard forgets a range, which must not be read before it is written again.
+func (m *memory) discard(off, size int64) {
+	if size/chunkSize > int64(len(m.chunks)) {
+		for i := range m.chunks {
+			if i*chunkSize >= off && (i+1)*chunkSize <= off+size {
+				delete(m.chunks, i)
 			}
 		}
 		return
 	}
-	for size > 0 {
-		n := min(size, chunkSize-off%chunkSize)
-		if m.blank != nil {
-			_, _ = m.WriteAt(make([]byte, n), off)
-		} else if n == chunkSize {
-			delete(m.chunks, off/chunkSize)
-		} else if c := m.chunks[off/chunkSize]; c != nil {
-			clear(c[off%chunkSize:][:n])
-		}
-		off, size = off+n, size-n
+	for i := (off + chunkSize - 1) / chunkSize; (i+1)*chunkSize <= off+size; i++ {
+		delete(m.chunks, i)
 	}
 }
 
@@ -86,48 +78,71 @@ func (m *memory) forget(pattern uint32) {
 	m.blank = nil
 	if pattern != 0 {
 		m.blank = new([chunkSize]byte)
-		fill(m.blank[:], pattern)
+		fillPattern(m.blank[:], pattern)
 	}
 }
 
-// fill fills whole dwords with a pattern.
-func fill(b []byte, pattern uint32) {
+// fillPattern fills whole dwords with a pattern.
+func fillPattern(b []byte, pattern uint32) {
 	for i := 0; i < len(b); i += 4 {
 		binary.LittleEndian.PutUint32(b[i:], pattern)
 	}
 }
 
-// blockSet is a set of logical blocks, of which those that are near to one
-// another share a word.
-type blockSet map[uint64]uint64
+// blockSet is a set of logical blocks. It holds those that are in it or, if it is
+// inverted, those that are not: so that all blocks of a large namespace take no
+// room.
+type blockSet struct {
+	inverted bool
+	words    map[uint64]uint64 // 64 blocks each
+}
+
+// fill lets the set have all blocks, or none.
+func (s *blockSet) fill(all bool) {
+	s.inverted = all
+	clear(s.words)
+}
 
 // add puts n blocks from lba on into the set.
-func (s blockSet) add(lba, n uint64) {
+func (s *blockSet) add(lba, n uint64) { s.put(lba, n, true) }
+
+// remove takes n blocks from lba on out of the set.
+func (s *blockSet) remove(lba, n uint64) { s.put(lba, n, false) }
+
+func (s *blockSet) put(lba, n uint64, in bool) {
+	if in == s.inverted {
+		s.unmark(lba, n)
+		return
+	}
+	if s.words == nil {
+		s.words = make(map[uint64]uint64)
+	}
 	for n > 0 {
 		word, mask, step := blockWord(lba, n)
-		s[word] |= mask
+		s.words[word] |= mask
 		lba, n = lba+step, n-step
 	}
 }
 
-// remove takes n blocks from lba on out of the set.
-func (s blockSet) remove(lba, n uint64) {
-	if n/64 > uint64(len(s)) {
-		for word := range s {
+// unmark clears bits. Where there are fewer words than the range has, it looks at
+// those.
+func (s *blockSet) unmark(lba, n uint64) {
+	if n/64 > uint64(len(s.words)) {
+		for word := range s.words {
 			first := max(word*64, lba)
 			if end := min(word*64+64, lba+n); first < end {
-				s.remove(first, end-first)
+				s.unmark(first, end-first)
 			}
 		}
 		return
 	}
 	for n > 0 {
 		word, mask, step := blockWord(lba, n)
-		if v, ok := s[word]; ok {
+		if v, ok := s.words[word]; ok {
 			if v &^= mask; v == 0 {
-				delete(s, word)
+				delete(s.words, word)
 			} else {
-				s[word] = v
+				s.words[word] = v
 			}
 		}
 		lba, n = lba+step, n-step
@@ -135,38 +150,58 @@ func (s blockSet) remove(lba, n uint64) {
 }
 
 // first returns the first of n blocks from lba on that is in the set.
-func (s blockSet) first(lba, n uint64) (uint64, bool) {
-	if len(s) == 0 {
-		return 0, false
+func (s *blockSet) first(lba, n uint64) (uint64, bool) { return s.find(lba, n, s.inverted) }
+
+// firstMissing returns the first of n blocks from lba on that is not in the set.
+func (s *blockSet) firstMissing(lba, n uint64) (uint64, bool) { return s.find(lba, n, !s.inverted) }
+
+// find returns the first of n blocks whose bit is set, or clear.
+func (s *blockSet) find(lba, n uint64, clear bool) (uint64, bool) {
+	if !clear && n/64 > uint64(len(s.words)) {
+		return s.findMarked(lba, n)
 	}
 	for n > 0 {
 		word, mask, step := blockWord(lba, n)
-		if s[word]&mask != 0 {
-			for i := range step {
-				if s[word]&(1<<((lba+i)%64)) != 0 {
-					return lba + i, true
-				}
-			}
+		v := s.words[word]
+		if clear {
+			v = ^v
+		}
+		if v &= mask; v != 0 {
+			return word*64 + uint64(bits.TrailingZeros64(v)), true
 		}
 		lba, n = lba+step, n-step
 	}
 	return 0, false
 }
 
-// firstMissing returns the first of n blocks from lba on that is not in the set.
-func (s blockSet) firstMissing(lba, n uint64) (uint64, bool) {
-	for n > 0 {
-		word, mask, step := blockWord(lba, n)
-		if s[word]&mask != mask {
-			for i := range step {
-				if s[word]&(1<<((lba+i)%64)) == 0 {
-					return lba + i, true
-				}
+// findMarked is find for a bit that is set, where there are few words.
+func (s *blockSet) findMarked(lba, n uint64) (found uint64, ok bool) {
+	for word, v := range s.words {
+		first := max(word*64, lba)
+		end := min(word*64+64, lba+n)
+		if first >= end || ok && first > found {
+			continue
+		}
+		_, mask, _ := blockWord(first, end-first)
+		if v &= mask; v != 0 {
+			if at := word*64 + uint64(bits.TrailingZeros64(v)); !ok || at < found {
+				found, ok = at, true
 			}
 		}
-		lba, n = lba+step, n-step
 	}
-	return 0, false
+	return found, ok
+}
+
+// count returns how many of the first n blocks are in the set. None is beyond.
+func (s *blockSet) count(n uint64) uint64 {
+	marked := uint64(0)
+	for _, v := range s.words {
+		marked += uint64(bits.OnesCount64(v))
+	}
+	if s.inverted {
+		return n - marked
+	}
+	return marked
 }
 
 // blockWord returns the word that lba lies in, the bits of the n blocks that are

@@ -112,7 +112,7 @@ func (d *Drive) addNamespace(cfg NamespaceConfig) error {
 	n.extended, n.private = cfg.ExtendedLBA, cfg.Private
 	if cfg.Media != nil {
 		n.media, n.memory = cfg.Media, nil
-		n.written.add(0, cfg.Blocks)
+		n.written.fill(true)
 	}
 	if !cfg.Detached {
 		for _, c := range d.controllers {
@@ -128,7 +128,7 @@ func (d *Drive) addNamespace(cfg NamespaceConfig) error {
 func (d *Drive) newNamespace(nsid uint32, blocks uint64, format int) *Namespace {
 	n := &Namespace{
 		drive: d, id: nsid, blocks: blocks, capacity: blocks, format: format,
-		memory: newMemory(), meta: newMemory(), written: blockSet{}, bad: blockSet{},
+		memory: newMemory(), meta: newMemory(),
 		attached: make(map[uint16]bool),
 	}
 	n.media = n.memory
@@ -172,21 +172,21 @@ func (n *Namespace) attachedTo(c *Controller) bool { return n.attached[c.id] }
 
 // erase forgets all data. What is left reads as a pattern.
 func (n *Namespace) erase(pattern uint32) {
-	clear(n.bad)
+	n.bad.fill(false)
 	if n.memory != nil {
 		n.memory.forget(pattern)
 	} else {
 		n.overwrite(pattern)
 	}
 	n.meta.forget(0)
-	clear(n.written)
+	n.written.fill(false)
 }
 
 // overwrite fills media that is not ours with a pattern. What cannot be written
 // becomes bad.
 func (n *Namespace) overwrite(pattern uint32) {
 	buf := make([]byte, chunkSize)
-	fill(buf, pattern)
+	fillPattern(buf, pattern)
 	bs := uint64(n.blockSize())
 	size := n.blocks * bs
 	for off := uint64(0); off < size; off += chunkSize {
@@ -229,7 +229,7 @@ func (n *Namespace) identify(formats int) *nvme.IdentifyNamespace {
 		id.MultiPath = 1
 	}
 	if p.NamespaceFeatures&nvme.ThinProvisioning != 0 {
-		id.Utilization = uint64(n.countWritten())
+		id.Utilization = n.written.count(n.blocks)
 	}
 	if p.Controller.NVMCommands&nvme.SupportsReservations != 0 {
 		id.ReservationCapabilities = 0x7f
@@ -247,15 +247,6 @@ func (n *Namespace) identify(formats int) *nvme.IdentifyNamespace {
 		id.FormatProgress = 0x80 | n.formatting.remaining(n.drive.now)
 	}
 	return id
-}
-
-func (n *Namespace) countWritten() (count int) {
-	for _, word := range n.written {
-		for ; word != 0; word &= word - 1 {
-			count++
-		}
-	}
-	return count
 }
 
 // ready refuses media access while it cannot be had.

@@ -49,30 +49,56 @@ func (n *Namespace) checkBuffers(r *request, count uint64) nvme.Status {
 // load reads blocks from the media into the host's buffers.
 func (r *request) load(lba, count uint64) nvme.Status {
 	n, bs, ms := r.ns, r.ns.blockSize(), r.ns.metaSize()
-	if ms == 0 {
+	if _, empty := n.written.firstMissing(lba, count); ms == 0 && !empty {
 		if _, err := n.media.ReadAt(r.cmd.Data, int64(lba)*int64(bs)); err != nil {
 			return nvme.StatusUnrecoveredRead
+		}
+		return success
+	}
+	if ms == 0 {
+		for i := range count {
+			if s := n.readBlock(lba+i, r.cmd.Data[int(i)*bs:][:bs], nil); s != success {
+				r.lba = lba + i
+				return s
+			}
 		}
 		return success
 	}
 	meta := make([]byte, ms)
 	for i := range count {
 		data, hostMeta := r.hostBlock(i, bs, ms)
-		if _, err := n.media.ReadAt(data, int64(lba+i)*int64(bs)); err != nil {
+		s := n.readBlock(lba+i, data, meta)
+		if s == success {
+			s = n.checkTuple(r, uint32(i), data, meta)
+		}
+		if s != success {
 			r.lba = lba + i
-			return nvme.StatusUnrecoveredRead
-		}
-		_, _ = n.meta.ReadAt(meta, int64(lba+i)*int64(ms))
-		if _, empty := n.written.firstMissing(lba+i, 1); empty {
-			for j := range meta {
-				meta[j] = 0xff // NVM Command Set 1.0, 2.1.6: no check of it succeeds or fails
-			}
-		}
-		if s := n.checkTuple(r, lba+i, uint32(i), data, meta); s != success {
 			return s
 		}
 		copy(hostMeta, meta)
 	}
+	return success
+}
+
+// readBlock reads one block. A block that is not allocated is zeros, and its
+// protection information FFh, which passes every check: NVM Command Set 1.0,
+// 3.2.3.2.1.
+func (n *Namespace) readBlock(lba uint64, data, meta []byte) nvme.Status {
+	if _, empty := n.written.firstMissing(lba, 1); empty {
+		clear(data)
+		clear(meta)
+		if n.pi&piTypeMask != 0 {
+			t, _ := n.tuple(meta)
+			for i := range t {
+				t[i] = 0xff
+			}
+		}
+		return success
+	}
+	if _, err := n.media.ReadAt(data, int64(lba)*int64(len(data))); err != nil {
+		return nvme.StatusUnrecoveredRead
+	}
+	_, _ = n.meta.ReadAt(meta, int64(lba)*int64(len(meta)))
 	return success
 }
 
@@ -93,7 +119,8 @@ func (r *request) store(lba, count uint64) nvme.Status {
 		copy(meta, hostMeta)
 		if n.pi&piTypeMask != 0 && r.cmd.CDW12&prAction != 0 {
 			n.makeTuple(r, uint32(i), data, meta)
-		} else if s := n.checkTuple(r, lba+i, uint32(i), data, meta); s != success {
+		} else if s := n.checkTuple(r, uint32(i), data, meta); s != success {
+			r.lba = lba + i
 			return s
 		}
 	}
@@ -145,7 +172,7 @@ func (n *Namespace) makeTuple(r *request, i uint32, data, meta []byte) {
 
 // checkTuple makes the checks of protection information that the command asks
 // for: NVM Command Set 1.0, 5.2.
-func (n *Namespace) checkTuple(r *request, lba uint64, i uint32, data, meta []byte) nvme.Status {
+func (n *Namespace) checkTuple(r *request, i uint32, data, meta []byte) nvme.Status {
 	kind := n.pi & piTypeMask
 	if kind == 0 {
 		return success
@@ -165,9 +192,6 @@ func (n *Namespace) checkTuple(r *request, lba uint64, i uint32, data, meta []by
 	case prinfo&prRefTag != 0 && kind != 3 && ref != r.cmd.CDW14+i:
 		s = nvme.StatusRefTagCheck
 	}
-	if s != success {
-		r.lba = lba
-	}
 	return s
 }
 
@@ -178,14 +202,12 @@ func (n *Namespace) verifyProtection(r *request, lba, count uint64) nvme.Status 
 	}
 	data, meta := make([]byte, n.blockSize()), make([]byte, n.metaSize())
 	for i := range count {
-		if _, empty := n.written.firstMissing(lba+i, 1); empty {
-			continue
+		s := n.readBlock(lba+i, data, meta)
+		if s == success {
+			s = n.checkTuple(r, uint32(i), data, meta)
 		}
-		if _, err := n.media.ReadAt(data, int64(lba+i)*int64(len(data))); err != nil {
-			return nvme.StatusUnrecoveredRead
-		}
-		_, _ = n.meta.ReadAt(meta, int64(lba+i)*int64(len(meta)))
-		if s := n.checkTuple(r, lba+i, uint32(i), data, meta); s != success {
+		if s != success {
+			r.lba = lba + i
 			return s
 		}
 	}

@@ -171,9 +171,7 @@ func (n *Namespace) sanitized(action nvme.SanitizeAction, pattern uint32, keep b
 		pattern = 0
 	}
 	n.erase(pattern)
-	if keep {
-		n.written.add(0, n.blocks)
-	}
+	n.written.fill(keep)
 }
 
 // reached returns how far the operation is, of 65536.

@@ -90,23 +90,11 @@ func (c *Controller) firstBad(nsid uint32) (*Namespace, uint64, bool) {
 		if ns == nil || !ns.attachedTo(c) || nsid != nvme.BroadcastNSID && ns.id != nsid {
 			continue
 		}
-		if word := lowest(ns.bad); word >= 0 {
-			lba, _ := ns.bad.first(uint64(word)*64, 64)
+		if lba, ok := ns.bad.first(0, ns.blocks); ok {
 			return ns, lba, true
 		}
 	}
 	return nil, 0, false
-}
-
-// lowest returns the lowest word of the set that is not empty, or -1.
-func lowest(s blockSet) int64 {
-	low := int64(-1)
-	for word := range s {
-		if low < 0 || int64(word) < low {
-			low = int64(word)
-		}
-	}
-	return low
 }
 
 // record adds a result for the test that is running, and ends it. There are 20.
