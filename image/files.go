@@ -13,8 +13,6 @@ import (
 	"github.com/diskfs/go-diskfs/filesystem/fat32"
 	"github.com/diskfs/go-diskfs/filesystem/iso9660"
 	"github.com/diskfs/go-diskfs/filesystem/squashfs"
-
-	"github.com/drivebay/drivebay/image/filetree"
 )
 
 // readers are go-diskfs's readers by format. Those of one format are tried in
@@ -63,54 +61,4 @@ func open(read func(backend.Storage, int64, int64, int64) (filesystem.FileSystem
 		}
 	}()
 	return read(s, size, 0, 0)
-}
-
-// diskFS mends what go-diskfs 1.9.4 has wrong as an fs.FS: the root directory of
-// a FAT is a directory by IsDir and a regular file by Mode.
-type diskFS struct{ filesystem.FileSystem }
-
-// Stat makes diskFS an [fs.StatFS].
-func (d diskFS) Stat(name string) (fs.FileInfo, error) {
-	info, err := d.FileSystem.Stat(name)
-	if err != nil {
-		return nil, err
-	}
-	if info.IsDir() && !info.Mode().IsDir() {
-		info = dirInfo{info}
-	}
-	if s, ok := info.Sys().(*ext4.StatT); ok {
-		info = ext4Info{info, s}
-	}
-	return info, nil
-}
-
-// Lstat makes diskFS an [fs.ReadLinkFS]. None of the readers follows links in
-// Stat.
-func (d diskFS) Lstat(name string) (fs.FileInfo, error) { return d.Stat(name) }
-
-// ReadLink returns the target of a symbolic link.
-func (d diskFS) ReadLink(name string) (string, error) {
-	if r, ok := d.FileSystem.(interface{ ReadLink(string) (string, error) }); ok {
-		return r.ReadLink(name)
-	}
-	return "", &fs.PathError{Op: "readlink", Path: name, Err: errors.ErrUnsupported}
-}
-
-// dirInfo is the file info of a directory, its mode included.
-type dirInfo struct{ fs.FileInfo }
-
-func (i dirInfo) Mode() fs.FileMode { return i.FileInfo.Mode() | fs.ModeDir }
-
-// ext4Info is the file info of a file of an ext4, with what only go-diskfs's own
-// type tells in a form that [filetree.FromFS] takes.
-type ext4Info struct {
-	fs.FileInfo
-	stat *ext4.StatT
-}
-
-func (i ext4Info) Sys() any {
-	return &filetree.Entry{
-		UID: i.stat.UID, GID: i.stat.GID, Device: filetree.Device{Major: i.stat.Major, Minor: i.stat.Minor},
-		AccessTime: i.stat.AccessTime, ChangeTime: i.stat.ChangeTime,
-	}
 }
