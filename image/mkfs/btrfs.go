@@ -27,7 +27,8 @@ func needBtrfs(c *census) int64 {
 
 // btrfsArgs are the arguments but for the tree's and the file's.
 func (j *job) btrfsArgs() []string {
-	args := []string{"-q", "-K", "-f", "-U", j.uuid.String()}
+	// Left to itself, it takes the page size of this machine for the sectors.
+	args := []string{"-q", "-K", "-f", "-s", "4096", "-U", j.uuid.String()}
 	if j.fs.Label != "" {
 		args = append(args, "-L", j.fs.Label)
 	}

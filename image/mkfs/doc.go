@@ -25,11 +25,12 @@
 //     directory of another mode than 0755, another owner than 0:0, or with
 //     attributes. Never kept are fractions of a second, the time of the root
 //     directory, and holes, which become zeros. All else is.
-//   - exFAT: mkfs.exfat, which makes empty file systems only.
+//   - exFAT: mkfs.exfat, which makes empty file systems only, and in a file only
+//     those for disks with sectors of 512 bytes.
 //
 // Unlike all other contents of an image, these are the same bytes each time only
 // as far as the programs allow that. UUIDs are derived from the seed, and the
 // time is passed as SOURCE_DATE_EPOCH. exFAT is the same each time. mkfs.xfs obeys
-// from version 6.18 on; before that, its inodes have the time of day. mkfs.btrfs
-// makes up UUIDs of its own beside the one it is given.
+// from version 6.18 on; before that, its inodes have the time of day and random
+// generations. mkfs.btrfs makes up UUIDs of its own beside the one it is given.
 package mkfs

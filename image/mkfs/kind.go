@@ -15,6 +15,7 @@ type kind struct {
 	programs  []string // the first makes the file system
 	pkg       string   // the Debian package that has them
 	minSize   int64    // what the program wants at least, in bytes
+	only512   bool     // of all sector sizes
 	maxLabel  int
 	labelUnit string
 	labelLen  func(label string) int
@@ -52,7 +53,7 @@ var kinds = map[Type]*kind{
 		loss: lossBtrfs, need: needBtrfs, make: makeBtrfs,
 	},
 	ExFAT: {
-		programs: []string{"mkfs.exfat", "tune.exfat"}, pkg: "exfatprogs", minSize: 3 * mib,
+		programs: []string{"mkfs.exfat", "tune.exfat"}, pkg: "exfatprogs", minSize: 3 * mib, only512: true,
 		maxLabel: 11, labelUnit: "UTF-16 code units", labelLen: utf16Len, id: serialString,
 		make: makeExFAT,
 	},

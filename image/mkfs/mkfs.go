@@ -83,6 +83,8 @@ func (f *FileSystem) check(k *kind, g volume.Geometry) error {
 		return fmt.Errorf("%s: size of %d bytes: %w: want 0 or more", f.Type, g.Size, ErrOption)
 	case strings.Contains(f.Label, "\x00"), k.labelLen(f.Label) > k.maxLabel:
 		return fmt.Errorf("%s: label %q: %w: want at most %d %s, and no NUL", f.Type, f.Label, ErrOption, k.maxLabel, k.labelUnit)
+	case g.SectorSize != 512 && k.only512:
+		return fmt.Errorf("%s: sector size of %d bytes: %w: %s takes a file for a disk of 512", f.Type, g.SectorSize, ErrOption, k.programs[0])
 	case f.Tree != nil && k.loss == nil:
 		return fmt.Errorf("%s: a tree of %d files: %w: %s makes empty file systems only", f.Type, f.Tree.Len(), ErrUnsupported, k.programs[0])
 	}

@@ -350,6 +350,11 @@ func TestPlanRefuses(t *testing.T) {
 			require.ErrorContains(t, err, tc.want)
 		})
 	}
+	g := geometry(0)
+	g.SectorSize = 4096
+	_, err = (&mkfs.FileSystem{Type: mkfs.ExFAT}).Plan(g)
+	require.ErrorIs(t, err, mkfs.ErrOption)
+	require.ErrorContains(t, err, "exfat: sector size of 4096 bytes")
 	for _, tc := range []struct {
 		fs   mkfs.FileSystem
 		want volume.SizeError
