@@ -1,8 +1,10 @@
 package vm
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"strconv"
 )
@@ -22,6 +24,10 @@ type Disk struct {
 	// ends with the machine.
 	Path string
 	Size int64
+
+	// Fill writes what a disk in memory holds at the start; nil leaves it zero. It
+	// is called each time a machine with the disk is started.
+	Fill func(ctx context.Context, w io.WriterAt) error
 
 	// ReadOnly refuses writes.
 	ReadOnly bool

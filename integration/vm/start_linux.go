@@ -87,7 +87,7 @@ func (v *VM) connect(m Machine) (theirs []*os.File, err error) {
 // command makes the disks in memory and QEMU's command line.
 func (v *VM) command(ctx context.Context, m *Machine) (*exec.Cmd, error) {
 	for _, d := range m.Devices {
-		if err := v.makeDisks(d); err != nil {
+		if err := v.makeDisks(ctx, d); err != nil {
 			return nil, err
 		}
 		v.plugged[d.id()] = d

@@ -109,7 +109,7 @@ func (v *VM) Plug(ctx context.Context, d Device) error {
 	if n, ok := d.(*NVMe); ok && (n.Port == "" || len(n.Namespaces) > 1) {
 		return fmt.Errorf("plug %s: %w: an NVMe drive is plugged into a root port, with one namespace at most", d.id(), ErrMachine)
 	}
-	if err := v.makeDisks(d); err != nil {
+	if err := v.makeDisks(ctx, d); err != nil {
 		return fmt.Errorf("plug %s: %w", d.id(), err)
 	}
 	for i, s := range d.steps() {
@@ -163,7 +163,7 @@ func (v *VM) release(ctx context.Context, d Device, n int) error {
 }
 
 // makeDisks makes the memory of the disks that have no path.
-func (v *VM) makeDisks(d Device) error {
+func (v *VM) makeDisks(ctx context.Context, d Device) error {
 	for _, disk := range d.disks() {
 		if disk.Path != "" {
 			continue
@@ -176,6 +176,12 @@ func (v *VM) makeDisks(d Device) error {
 		v.mu.Lock()
 		v.memory[disk.memory] = f
 		v.mu.Unlock()
+		if disk.Fill == nil {
+			continue
+		}
+		if err := disk.Fill(ctx, f); err != nil {
+			return fmt.Errorf("fill disk of %s: %w", d.id(), err)
+		}
 	}
 	return nil
 }

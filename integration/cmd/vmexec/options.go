@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/drivebay/drivebay/image"
+	"github.com/drivebay/drivebay/image/ext4"
 	"github.com/drivebay/drivebay/integration/vm"
 	"github.com/drivebay/drivebay/integration/vm/guest"
 	"github.com/drivebay/drivebay/integration/vm/kernel"
@@ -26,6 +28,7 @@ type options struct {
 	accel   string
 	cmdLine string
 	config  string
+	scratch string
 
 	modules, onDemand, files, tools, nvme list
 
@@ -67,6 +70,7 @@ func (o *options) flags(output io.Writer) *flag.FlagSet {
 	f.Var(&o.files, "file", "file or directory to pack, under the same `path`; repeat it for more")
 	f.Var(&o.tools, "tool", "`program` of this machine to pack, with its libraries; repeat it for more")
 	f.Var(&o.nvme, "nvme", "an NVMe drive in memory, by `properties`: size=64M,block=4096,ms=8,pi=1; repeat it for more")
+	f.StringVar(&o.scratch, "scratch", "", "`size` of an ext4 file system at /var/tmp, which becomes TMPDIR too: 512M")
 	f.BoolVar(&o.udev, "udev", false, "run this machine's udevd in the guest")
 	f.BoolVar(&o.fetch, "fetch", false, "bring Debian's kernels into the cache, and exit")
 	f.BoolVar(&o.print, "print", false, "print QEMU's command, and exit")
@@ -148,8 +152,40 @@ func (o *options) machine() (vm.Machine, error) {
 		}
 		m.Devices = append(m.Devices, d)
 	}
+	if o.scratch != "" {
+		d, err := scratchDisk(o.scratch)
+		if err != nil {
+			return vm.Machine{}, fmt.Errorf("flag -scratch: %w", err)
+		}
+		m.Devices = append(m.Devices, d)
+	}
 	_, err = m.Command()
 	return m, err
+}
+
+// Where a guest has its scratch disk.
+const (
+	scratchID  = "scratch"
+	scratchDir = "/var/tmp"
+)
+
+// scratchDisk returns a drive that holds an empty ext4 file system. The guest's
+// root is a tmpfs, which lacks what some tests want: direct I/O, before Linux 6.6.
+func scratchDisk(size string) (*vm.NVMe, error) {
+	bytes, err := parseSize(size)
+	if err != nil {
+		return nil, err
+	}
+	layout := image.Layout{
+		Table: image.NoTable, Size: bytes,
+		Partitions: []image.Partition{{Content: &ext4.FileSystem{Label: scratchID}}},
+	}
+	plan, err := layout.Plan()
+	if err != nil {
+		return nil, err
+	}
+	fill := func(ctx context.Context, w io.WriterAt) error { return plan.WriteAt(ctx, w, image.Options{}) }
+	return &vm.NVMe{ID: scratchID, Namespaces: []vm.Namespace{{Disk: vm.Disk{Size: plan.Size, Fill: fill}}}}, nil
 }
 
 // parseNVMe reads the properties of a drive with one namespace.
@@ -215,6 +251,11 @@ func (o *options) program(k *kernel.Kernel) (guest.Program, error) {
 		Path: path, Args: o.command[1:], Env: environment(), Dir: dir, Kernel: k,
 		Modules: o.modules, OnDemand: append(onDemand, o.onDemand...),
 		Tools: o.tools, Udev: o.udev,
+	}
+	if o.scratch != "" {
+		p.Mounts = []guest.Mount{{Serial: scratchID, Target: scratchDir, Type: "ext4"}}
+		p.Modules = append(p.Modules, "nvme", "ext4")
+		p.Env = append(p.Env, "TMPDIR="+scratchDir)
 	}
 	for _, file := range o.files {
 		file, err := filepath.Abs(file)

@@ -143,6 +143,11 @@ func (p *initProcess) prepare() error {
 	if err := raiseLoopback(); err != nil {
 		return err
 	}
+	for _, mount := range p.job.Mounts {
+		if err := mount.mount(); err != nil {
+			return err
+		}
+	}
 	if p.job.Udev {
 		return startUdev()
 	}

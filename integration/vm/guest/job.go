@@ -17,6 +17,7 @@ type job struct {
 	Load    []string // modules, with their parameters
 	Modules []module // all that were packed
 	Collect []string
+	Mounts  []Mount
 	Udev    bool
 	Stdin   bool
 }

@@ -324,6 +324,7 @@ func (k *packer) describe(p Program) error {
 	k.job.Env = p.Env
 	k.job.Dir = p.Dir
 	k.job.Collect = p.Collect
+	k.job.Mounts = p.Mounts
 	k.job.Udev = p.Udev
 	b, err := json.MarshalIndent(k.job, "", " ")
 	if err != nil {

@@ -41,8 +41,19 @@ type Program struct {
 	// the files that were not there at the start. Their directories are made.
 	Collect []string
 
+	// Mounts are file systems on the machine's disks, mounted before the program
+	// starts.
+	Mounts []Mount
+
 	// Udev runs the host's udevd with its rules for block devices.
 	Udev bool
+}
+
+// Mount is a file system that init mounts.
+type Mount struct {
+	Serial string // of the disk: see vm.NVMe and vm.Virtio
+	Target string // the directory, which is made
+	Type   string // "ext4"
 }
 
 // Streams are a program's standard streams. A nil Stdin is empty, a nil Stdout or
