@@ -54,9 +54,19 @@
 // one from bytes, and [Encode] makes the bytes again, which is what an emulated
 // drive does. As JSON, structures have the names that nvme-cli gives them.
 //
+// # Procedures
+//
+// What takes more than one command is a procedure, with a plan that can be
+// printed before it is carried out: [UpdateFirmware], [FormatNamespace],
+// [RunSanitize], [RunSelfTest]. They want the drive's serial number, refuse
+// namespaces that are mounted or held, tell how far they are, wait for the
+// controller after a reset, and look at what came of it. [FollowSanitize] and
+// [FollowSelfTest] take up what another program has started. [Discover] lists the
+// drives of a Linux machine.
+//
 // # Destruction
 //
-// Format, sanitize, firmware and namespace commands do what they say, at once.
+// The commands format, sanitize, firmware and namespace do what they say, at once.
 // The one thing that is checked is that the drive offers it. Their options name
 // the namespace, the action and the rest explicitly; there are no defaults that
 // destroy.

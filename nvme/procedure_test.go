@@ -109,7 +109,10 @@ func TestUpdateFirmware(t *testing.T) {
 			} else {
 				require.NoError(t, err)
 			}
-			test.want.Before = "2.0.0"
+			test.want.Before, test.want.Stored = "2.0.0", "3.0.0"
+			if test.image == nvmetest.Prohibited {
+				test.want.Stored = ""
+			}
 			got.Commit = nvme.FirmwareCommitResult{}
 			require.Equal(t, test.want, got)
 			log, err := c.FirmwareSlotLog(t.Context())
@@ -230,6 +233,17 @@ func TestUpdateFirmwareStopsWithItsContext(t *testing.T) {
 	_, err := nvme.UpdateFirmware(ctx, c, nvmetest.Firmware{Revision: "3.0.0"}.Image(), o)
 	require.ErrorIs(t, err, context.Canceled)
 	require.Zero(t, commands(d, nvme.AdminFirmwareCommit))
+}
+
+func TestUpdateFirmwareSaysWhatAnUnansweredCommitHasLeft(t *testing.T) {
+	d, c := drive(t, nvmetest.Enterprise())
+	o := nvme.UpdateOptions{Consent: consent, Activation: nvme.StoreOnly}
+	o.Wait = d.Wait
+	d.Inject(nvmetest.Fault{Opcode: nvme.AdminFirmwareCommit, Delay: time.Hour}) // its timeout is 10 minutes
+	r, err := nvme.UpdateFirmware(t.Context(), c, nvmetest.Firmware{Revision: "3.0.0"}.Image(), o)
+	require.ErrorIs(t, err, nvme.ErrExpired)
+	require.ErrorContains(t, err, `(slot 3 now has "", 2.0.0 runs)`)
+	require.Equal(t, nvme.UpdateResult{Slot: 3, Before: "2.0.0", After: "2.0.0"}, r)
 }
 
 func TestUpdateFirmwareIsRefusedByADryRun(t *testing.T) {

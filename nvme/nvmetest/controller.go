@@ -62,7 +62,6 @@ type pending struct {
 	delayed  bool
 	due      time.Duration // when it goes on; never, as far as is known, if negative
 	finish   func(r *request) nvme.Status
-	async    bool // an Asynchronous Event Request, which may wait for ever
 	wake     chan struct{}
 	finished bool
 	done     nvme.Completion

@@ -2,7 +2,10 @@ package nvmetest_test
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -94,5 +97,63 @@ func BenchmarkSubmit(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+func TestNamespaceOnTheCallersMedia(t *testing.T) {
+	ctx := t.Context()
+	f, err := os.Create(filepath.Join(t.TempDir(), "media"))
+	require.NoError(t, err)
+	defer f.Close()
+	require.NoError(t, f.Truncate(1<<20))
+	_, err = f.WriteAt([]byte("already here"), 512)
+	require.NoError(t, err)
+	d := newDrive(t, nvmetest.Enterprise(), func(p *nvmetest.Profile) {
+		p.Namespaces = []nvmetest.NamespaceConfig{{Blocks: 2048, Media: f}}
+	})
+	c := nvme.NewController(d)
+	ns, err := c.Namespace(ctx, 1)
+	require.NoError(t, err)
+	block := make([]byte, 512)
+	require.NoError(t, ns.Read(ctx, 1, block, nvme.IOOptions{}))
+	require.Equal(t, "already here", string(block[:12]))
+	copy(block, "written anew")
+	require.NoError(t, ns.Write(ctx, 2, block, nvme.IOOptions{}))
+	require.NoError(t, ns.DatasetManagement(ctx, nvme.Deallocate, nvme.DatasetRange{LBA: 1, Blocks: 1}))
+	got := make([]byte, 2*512)
+	_, err = f.ReadAt(got, 512)
+	require.NoError(t, err)
+	require.Equal(t, append(make([]byte, 512), block...), got)
+	require.NoError(t, c.Sanitize(ctx, nvme.SanitizeOptions{Action: nvme.Overwrite, Pattern: 0x55aa55aa, NoDeallocate: true}))
+	d.Advance(time.Hour)
+	_, err = f.ReadAt(got, 512)
+	require.NoError(t, err)
+	require.Equal(t, bytes.Repeat([]byte{0xaa, 0x55}, 512), got)
+
+	// Media that fails is a medium error.
+	require.NoError(t, f.Close())
+	require.ErrorIs(t, ns.Read(ctx, 1, block, nvme.IOOptions{}), nvme.StatusUnrecoveredRead)
+	require.ErrorIs(t, ns.Write(ctx, 1, block, nvme.IOOptions{}), nvme.StatusWriteFault)
+	smart, err := c.SMARTLog(ctx)
+	require.NoError(t, err)
+	require.Equal(t, nvme.Uint128{Lo: 2}, smart.MediaErrors)
+}
+
+func TestProfilesThatContradictThemselves(t *testing.T) {
+	for want, change := range map[string]func(*nvmetest.Profile){
+		"NN is 0, want 1 to 1024":                                 func(p *nvmetest.Profile) { p.Controller.NamespaceCount = 0 },
+		"2 namespaces, want at most NN, 1":                        func(p *nvmetest.Profile) { p.Controller.NamespaceCount = 1 },
+		"0 LBA formats, want 1 to 64":                             func(p *nvmetest.Profile) { p.Formats = nil },
+		"FRMW has no firmware slot, want 1 to 7":                  func(p *nvmetest.Profile) { p.Controller.FirmwareUpdates = 0 },
+		"2 controllers, but CMIC bit 1 does not say so":           func(p *nvmetest.Profile) { p.Controller.MultiPath = 0 },
+		"page size is 5000, want a power of two from 4096":        func(p *nvmetest.Profile) { p.PageSize = 5000 },
+		"active firmware slot 3 is empty":                         func(p *nvmetest.Profile) { p.Firmware.Active = 3 },
+		"firmware in 5 slots, but FRMW has 4":                     func(p *nvmetest.Profile) { p.Firmware.Slots = make([]string, 5) },
+		"namespace 1: LBA format 10 is not offered":               func(p *nvmetest.Profile) { p.Namespaces[0].Format = 10 },
+		"namespace 2: no blocks":                                  func(p *nvmetest.Profile) { p.Namespaces[1].Blocks = 0 },
+		"firmware revision \"123456789\" in slot 1, want at most": func(p *nvmetest.Profile) { p.Firmware.Slots[0] = "123456789" },
+	} {
+		_, err := nvmetest.New(nvmetest.Enterprise(), change)
+		require.ErrorContains(t, err, `nvmetest: profile "Enterprise": `+want)
 	}
 }

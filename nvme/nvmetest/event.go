@@ -121,9 +121,13 @@ func asyncEvent(r *request) nvme.Status {
 	if r.p == nil {
 		r.p = c.postpone()
 	}
-	r.p.async = true
 	q.waiting = append(q.waiting, r.p)
 	return postponed
+}
+
+// waitsForEvent reports whether the command may wait for ever.
+func (p *pending) waitsForEvent() bool {
+	return p.r.cmd.Queue == nvme.AdminQueue && p.r.cmd.Opcode == nvme.AdminAsyncEvent
 }
 
 // abortCommand carries out an Abort. There are no command identifiers here, so

@@ -49,12 +49,13 @@ func TestEventsAreToldOnceUntilTheLogIsRead(t *testing.T) {
 
 func TestEventRequestWaits(t *testing.T) {
 	d := newDrive(t, nvmetest.Enterprise())
+	d.PowerOff()
+	d.PowerOn() // the request may come before the controller is ready
 	results := make(chan uint64)
 	go func() {
 		done, _ := d.Submit(t.Context(), asyncEvent)
 		results <- done.Result
 	}()
-	d.Inject(nvmetest.Fault{}).Remove()
 	c := nvme.NewController(d)
 	require.NoError(t, c.Sanitize(t.Context(), nvme.SanitizeOptions{Action: nvme.CryptoEraseMedia}))
 	d.Advance(time.Minute) // however much of it passes, the request does not expire

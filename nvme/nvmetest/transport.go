@@ -61,7 +61,7 @@ func expiry(cmd *nvme.Command, ms uint32) time.Duration {
 func (c *Controller) await(ctx context.Context, p *pending, timeout time.Duration) (nvme.Completion, error) {
 	d := c.drive
 	expires := d.now + timeout
-	if !p.async {
+	if !p.waitsForEvent() {
 		d.at(expires, func() { c.expire(p, nil) })
 	}
 	for !p.finished {
@@ -88,7 +88,7 @@ func (c *Controller) expire(p *pending, cause error) {
 	if p.finished {
 		return
 	}
-	if p.async {
+	if p.waitsForEvent() {
 		p.fail(cause)
 		return
 	}
