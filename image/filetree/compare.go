@@ -24,7 +24,6 @@ type comparer struct {
 // contentPair is two files of the same size.
 type contentPair struct {
 	seq       int
-	path      string
 	want, got Node
 }
 
@@ -101,7 +100,7 @@ func (c *comparer) compare(p contentPair, buf [2][]byte) error {
 		if !bytes.Equal(want, got) {
 			i := firstDifference(want, got)
 			c.found.add(p.seq, Difference{
-				Path: p.path, Aspect: AspectContent,
+				Path: p.want.Path(), Aspect: AspectContent,
 				Want: fmt.Sprintf("%#02x", want[i]), Got: fmt.Sprintf("%#02x at byte %d", got[i], pos+int64(i)),
 			})
 			return nil

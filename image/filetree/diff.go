@@ -69,10 +69,10 @@ func Diff(ctx context.Context, want, got *Tree, o DiffOptions) ([]Difference, er
 	d := &differ{
 		o:     o,
 		pairs: map[[2]int]bool{},
-		links: [2]map[int]string{{}, {}},
+		links: [2]map[int]Node{{}, {}},
 	}
 	d.contents = newComparer(ctx, &d.found)
-	d.node(want.Root(), got.Root(), ".")
+	d.node(want.Root(), got.Root())
 	err := d.contents.wait()
 	return d.found.sorted(o.Limit), err
 }
@@ -83,32 +83,33 @@ type differ struct {
 	seq      int // of the node that is being compared
 	contents *comparer
 	found    foundList
-	pairs    map[[2]int]bool   // hard-linked files that have been compared
-	links    [2]map[int]string // the first common name of each hard-linked file
+	pairs    map[[2]int]bool // hard-linked files that have been compared
+	links    [2]map[int]Node // the first common name of each hard-linked file
 }
 
-// node compares two nodes of one name, and all that is below them.
-func (d *differ) node(want, got Node, path string) {
+// node compares two nodes of one path, and all that is below them. Paths are made
+// only where they are wanted: in a deep tree they are long.
+func (d *differ) node(want, got Node) {
 	if d.done() {
 		return
 	}
 	d.seq++
 	wt, gt := want.Mode().Type(), got.Mode().Type()
 	if wt != gt {
-		d.report(AspectType, path, describe(want), describe(got))
+		d.report(AspectType, want, describe(want), describe(got))
 		return
 	}
-	d.hardLink(want, got, path)
+	d.hardLink(want, got)
 	if !d.first(want, got) {
 		return
 	}
-	d.metadata(want, got, path)
-	d.xattrs(want, got, path)
+	d.metadata(want, got)
+	d.xattrs(want, got)
 	switch wt {
 	case 0:
-		d.file(want, got, path)
+		d.file(want, got)
 	case fs.ModeDir:
-		d.dir(want, got, path)
+		d.dir(want, got)
 	}
 }
 
@@ -133,7 +134,7 @@ func (d *differ) first(want, got Node) bool {
 
 // hardLink compares of which files two nodes are a name: those are the same
 // where the first name that both trees know is.
-func (d *differ) hardLink(want, got Node, path string) {
+func (d *differ) hardLink(want, got Node) {
 	if d.o.Aspects&AspectLinks == 0 || want.Links() == 1 && got.Links() == 1 {
 		return
 	}
@@ -142,17 +143,17 @@ func (d *differ) hardLink(want, got Node, path string) {
 		id := n.Inode().ID()
 		first, ok := d.links[i][id]
 		if !ok {
-			d.links[i][id] = path
+			d.links[i][id] = n
 			name[i] = "none"
 			continue
 		}
-		name[i] = "to " + first
+		name[i] = "to " + first.Path()
 	}
-	d.compare(AspectLinks, path, name[0], name[1])
+	d.compare(AspectLinks, want, name[0], name[1])
 }
 
 // dir merges the children of two directories, which are in order.
-func (d *differ) dir(want, got Node, path string) {
+func (d *differ) dir(want, got Node) {
 	w, g := want.firstChild(), got.firstChild()
 	for (w.t != nil || g.t != nil) && !d.done() {
 		order := 0
@@ -166,13 +167,12 @@ func (d *differ) dir(want, got Node, path string) {
 		}
 		switch {
 		case order < 0:
-			d.single(w, path, true)
+			d.single(w, true)
 		case order > 0:
-			d.single(g, path, false)
+			d.single(g, false)
 		default:
-			child := join(path, w.Name())
-			if d.o.Skip == nil || !d.o.Skip(child) {
-				d.node(w, g, child)
+			if d.o.Skip == nil || !d.o.Skip(w.Path()) {
+				d.node(w, g)
 			}
 		}
 		if order <= 0 {
@@ -185,51 +185,50 @@ func (d *differ) dir(want, got Node, path string) {
 }
 
 // single reports a node that is in one tree only.
-func (d *differ) single(n Node, dir string, wanted bool) {
-	path := join(dir, n.Name())
-	if d.o.Skip != nil && d.o.Skip(path) {
+func (d *differ) single(n Node, wanted bool) {
+	if d.o.Skip != nil && d.o.Skip(n.Path()) {
 		return
 	}
 	d.seq++
 	if wanted {
-		d.report(AspectName, path, describe(n), "")
+		d.report(AspectName, n, describe(n), "")
 	} else {
-		d.report(AspectName, path, "", describe(n))
+		d.report(AspectName, n, "", describe(n))
 	}
 }
 
 // file compares what only regular files have.
-func (d *differ) file(want, got Node, path string) {
+func (d *differ) file(want, got Node) {
 	if d.o.Aspects&AspectHoles != 0 {
-		d.compare(AspectHoles, path, ranges(want), ranges(got))
+		d.compare(AspectHoles, want, ranges(want), ranges(got))
 	}
 	switch {
 	case want.Size() != got.Size():
-		d.report(AspectSize, path, fmt.Sprint(want.Size()), fmt.Sprint(got.Size()))
+		d.report(AspectSize, want, fmt.Sprint(want.Size()), fmt.Sprint(got.Size()))
 	case d.o.Aspects&AspectContent != 0 && want.Size() > 0:
-		d.contents.add(contentPair{seq: d.seq, path: path, want: want, got: got})
+		d.contents.add(contentPair{seq: d.seq, want: want, got: got})
 	}
 }
 
 // metadata compares what every file has.
-func (d *differ) metadata(want, got Node, path string) {
+func (d *differ) metadata(want, got Node) {
 	const perm = 0o7777
 	if w, g := want.UnixMode()&perm, got.UnixMode()&perm; w != g && !isLink(want) {
-		d.report(AspectMode, path, fmt.Sprintf("%04o", w), fmt.Sprintf("%04o", g))
+		d.report(AspectMode, want, fmt.Sprintf("%04o", w), fmt.Sprintf("%04o", g))
 	}
 	if w, g := want.rec().owner, got.rec().owner; want.t.owners[w] != got.t.owners[g] {
-		d.report(AspectOwner, path, fmt.Sprintf("%d:%d", want.UID(), want.GID()), fmt.Sprintf("%d:%d", got.UID(), got.GID()))
+		d.report(AspectOwner, want, fmt.Sprintf("%d:%d", want.UID(), want.GID()), fmt.Sprintf("%d:%d", got.UID(), got.GID()))
 	}
-	d.time(AspectModTime, path, want.ModTime(), got.ModTime())
+	d.time(AspectModTime, want, want.ModTime(), got.ModTime())
 	if d.o.Aspects&(AspectAccessTime|AspectChangeTime) != 0 {
-		d.time(AspectAccessTime, path, want.AccessTime(), got.AccessTime())
-		d.time(AspectChangeTime, path, want.ChangeTime(), got.ChangeTime())
+		d.time(AspectAccessTime, want, want.AccessTime(), got.AccessTime())
+		d.time(AspectChangeTime, want, want.ChangeTime(), got.ChangeTime())
 	}
 	if isLink(want) {
-		d.compare(AspectTarget, path, strconv.Quote(want.Target()), strconv.Quote(got.Target()))
+		d.compare(AspectTarget, want, strconv.Quote(want.Target()), strconv.Quote(got.Target()))
 	}
 	if w, g := want.Device(), got.Device(); w != g {
-		d.report(AspectDevice, path, fmt.Sprintf("%d:%d", w.Major, w.Minor), fmt.Sprintf("%d:%d", g.Major, g.Minor))
+		d.report(AspectDevice, want, fmt.Sprintf("%d:%d", w.Major, w.Minor), fmt.Sprintf("%d:%d", g.Major, g.Minor))
 	}
 }
 
@@ -237,15 +236,15 @@ func (d *differ) metadata(want, got Node, path string) {
 // nothing looks at, and that file systems make up.
 func isLink(n Node) bool { return n.UnixMode()&modeType == modeSymlink }
 
-func (d *differ) time(a Aspect, path string, want, got time.Time) {
+func (d *differ) time(a Aspect, n Node, want, got time.Time) {
 	apart := want.Sub(got).Abs()
 	if apart != 0 && apart >= d.o.TimeResolution {
-		d.report(a, path, want.Format(time.RFC3339Nano), got.Format(time.RFC3339Nano))
+		d.report(a, n, want.Format(time.RFC3339Nano), got.Format(time.RFC3339Nano))
 	}
 }
 
 // xattrs merges two lists of extended attributes, which are in order.
-func (d *differ) xattrs(want, got Node, path string) {
+func (d *differ) xattrs(want, got Node) {
 	w, g := want.Xattrs(), got.Xattrs()
 	for len(w) > 0 || len(g) > 0 {
 		order := 0
@@ -275,66 +274,22 @@ func (d *differ) xattrs(want, got Node, path string) {
 		} else if order > 0 {
 			wv = "no " + name
 		}
-		d.report(AspectXattrs, path, wv, gv)
+		d.report(AspectXattrs, want, wv, gv)
 	}
 }
 
 // compare reports an aspect of which the values differ.
-func (d *differ) compare(a Aspect, path, want, got string) {
+func (d *differ) compare(a Aspect, n Node, want, got string) {
 	if want != got {
-		d.report(a, path, want, got)
+		d.report(a, n, want, got)
 	}
 }
 
 // report takes a difference down if it is of an aspect that is compared.
-func (d *differ) report(a Aspect, path, want, got string) {
+func (d *differ) report(a Aspect, n Node, want, got string) {
 	if d.o.Aspects&a != 0 {
-		d.found.add(d.seq, Difference{Path: path, Aspect: a, Want: want, Got: got})
+		d.found.add(d.seq, Difference{Path: n.Path(), Aspect: a, Want: want, Got: got})
 	}
-}
-
-// join is path.Join for paths that are clean.
-func join(dir, name string) string {
-	if dir == "." {
-		return name
-	}
-	return dir + "/" + name
-}
-
-// describe tells in a few words what a file is.
-func describe(n Node) string {
-	switch n.UnixMode() & modeType {
-	case modeRegular:
-		return fmt.Sprintf("regular file of %d bytes", n.Size())
-	case modeDir:
-		files := -1
-		for range n.subtree() {
-			files++
-		}
-		if files == 1 {
-			return "directory with 1 file"
-		}
-		return fmt.Sprintf("directory with %d files", files)
-	case modeSymlink:
-		return fmt.Sprintf("symbolic link to %q", n.Target())
-	case modeFIFO:
-		return "fifo"
-	case modeSocket:
-		return "socket"
-	case modeBlock:
-		return fmt.Sprintf("block device %d:%d", n.Device().Major, n.Device().Minor)
-	default:
-		return fmt.Sprintf("character device %d:%d", n.Device().Major, n.Device().Minor)
-	}
-}
-
-// ranges lists where a file has data.
-func ranges(n Node) string {
-	var list []string
-	for r := range n.Data() {
-		list = append(list, fmt.Sprintf("%d+%d", r.Offset, r.Length))
-	}
-	return "[" + strings.Join(list, " ") + "]"
 }
 
 // foundList is the differences, each with the number of its node: those of

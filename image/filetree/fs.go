@@ -2,15 +2,16 @@ package filetree
 
 import (
 	"fmt"
+	"io"
 	"io/fs"
 	"slices"
 	"strings"
 )
 
-// FromFS returns the tree of a file system. Owners, devices and times finer than
-// the ModTime come from the Sys value of its file infos where that is the
-// system's own stat structure, as for os.DirFS. Hard links and extended
-// attributes do not show through an fs.FS: see [FromDir] for these.
+// FromFS returns the tree of a file system. Owners and devices come from the Sys value of its file infos where that is the system's own stat
+// structure, as for os.DirFS, or an [*Entry], of which the extended attributes and
+// other times are taken too. Hard links do not show through an fs.FS: see
+// [FromDir] for these.
 func FromFS(fsys fs.FS) (*Tree, error) {
 	t := New()
 	s := t.addSource(fsSource{fsys})
@@ -29,7 +30,7 @@ func (t *Tree) readFS(fsys fs.FS, source uint16, name string, i uint32) error {
 	}
 	e := infoEntry(info)
 	if e.Mode&fs.ModeSymlink != 0 {
-		if e.Target, err = fs.ReadLink(fsys, name); err != nil {
+		if e.Target, err = readLink(fsys, name); err != nil {
 			return err
 		}
 	}
@@ -69,11 +70,25 @@ func (t *Tree) readFS(fsys fs.FS, source uint16, name string, i uint32) error {
 	return nil
 }
 
+// readLink is fs.ReadLink for file systems, too, that have no Lstat beside their
+// ReadLink, as those of go-diskfs 1.9.4.
+func readLink(fsys fs.FS, name string) (string, error) {
+	if l, ok := fsys.(interface{ ReadLink(string) (string, error) }); ok {
+		return l.ReadLink(name)
+	}
+	return fs.ReadLink(fsys, name)
+}
+
 // infoEntry returns what a file info tells.
 func infoEntry(info fs.FileInfo) Entry {
 	e := Entry{Mode: info.Mode(), ModTime: info.ModTime()}
 	if info.Mode().IsRegular() {
 		e.Size = info.Size()
+	}
+	if sys, ok := info.Sys().(*Entry); ok && sys != nil {
+		e.UID, e.GID, e.Device, e.Xattrs = sys.UID, sys.GID, sys.Device, sys.Xattrs
+		e.AccessTime, e.ChangeTime = sys.AccessTime, sys.ChangeTime
+		return e
 	}
 	sysEntry(info.Sys(), &e)
 	return e
@@ -95,7 +110,49 @@ func (t *Tree) setFrom(source uint16, i uint32, e *Entry) error {
 	return t.set(i, e)
 }
 
+// join is path.Join for paths that are clean.
+func join(dir, name string) string {
+	if dir == "." {
+		return name
+	}
+	return dir + "/" + name
+}
+
 // fsSource opens the files of an fs.FS.
 type fsSource struct{ fsys fs.FS }
 
-func (s fsSource) open(n Node) (Content, error) { return s.fsys.Open(n.Path()) }
+func (s fsSource) open(n Node) (Content, error) {
+	f, err := s.fsys.Open(n.Path())
+	if err != nil {
+		return nil, err
+	}
+	c := progress{File: f}
+	if s, ok := f.(io.Seeker); ok {
+		return &seekProgress{c, s}, nil
+	}
+	return &c, nil
+}
+
+// progress is a file that does not read nothing for ever: that of go-diskfs 1.9.4
+// on ext4 does so in a hole.
+type progress struct {
+	fs.File
+	empty int // reads in a row
+}
+
+func (p *progress) Read(b []byte) (int, error) {
+	n, err := p.File.Read(b)
+	if n > 0 || err != nil || len(b) == 0 {
+		p.empty = 0
+		return n, err
+	}
+	if p.empty++; p.empty > 100 {
+		return 0, io.ErrNoProgress
+	}
+	return 0, nil
+}
+
+type seekProgress struct {
+	progress
+	io.Seeker
+}

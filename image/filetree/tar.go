@@ -213,6 +213,10 @@ func tarPath(name string) (string, error) {
 		return ".", nil
 	}
 	path := strings.Join(kept, "/")
+	if len(path) > MaxTarget {
+		// The kernel takes none that is longer, and it could be a MiB of "a/".
+		return path, fmt.Errorf("%w: it is over %d bytes long", ErrBadPath, MaxTarget)
+	}
 	return path, checkPath(path)
 }
 

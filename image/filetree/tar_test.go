@@ -106,6 +106,8 @@ func TestFromTarRefuses(t *testing.T) {
 		{"dot-dot", []tar.Header{reg("a/../../b", 0)}, filetree.ErrBadPath, `tar a/../../b: bad path: it has the name ".."`},
 		{"a long name", []tar.Header{reg("a/"+strings.Repeat("x", 256), 0)}, filetree.ErrBadPath,
 			"tar a/" + strings.Repeat("x", 256) + `: bad path: the name "xxxxxxxxxxxxxxxxxxxx"... has 256 bytes, want at most 255`},
+		{"a deep name", []tar.Header{reg(strings.Repeat("a/", 2048)+"b", 0)}, filetree.ErrBadPath,
+			"tar " + strings.Repeat("a/", 2048) + "b: bad path: it is over 4095 bytes long"},
 		{"below a symbolic link", []tar.Header{symlink("a", "/etc"), reg("a/passwd", 0)}, filetree.ErrNotDir, `tar a/passwd: parent "a": not a directory`},
 		{"below a file", []tar.Header{reg("a", 0), dir("a/b")}, filetree.ErrNotDir, `tar a/b: parent "a": not a directory`},
 		{"for a full directory", []tar.Header{reg("a/b", 0), reg("a", 0)}, filetree.ErrExist, "tar a: file already exists: as a directory that is not empty"},

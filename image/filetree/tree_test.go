@@ -175,6 +175,32 @@ func TestOwners(t *testing.T) {
 	require.False(t, ok)
 }
 
+// TestWideAndDeep would take hours if anything were quadratic.
+func TestWideAndDeep(t *testing.T) {
+	const files = 200_000
+	tr := filetree.New()
+	for i := range files {
+		set(t, tr, fmt.Sprint("wide/", (i*7919)%files), filetree.Entry{})
+	}
+	deep := ""
+	for range 2_000 {
+		deep += "d/"
+		set(t, tr, deep+"f", filetree.File([]byte("x"), 0))
+	}
+	diffs, err := filetree.Diff(t.Context(), tr, tr, filetree.DiffOptions{})
+	require.NoError(t, err)
+	require.Empty(t, diffs)
+	merged, err := filetree.Merge(filetree.Layer{Tree: filetree.New(), To: "below"}, filetree.Layer{Tree: tr, To: "below"})
+	require.NoError(t, err)
+	require.Equal(t, tr.Len()+1, merged.Len())
+	last := ""
+	for n := range lookup(t, merged, "below/wide").Children() {
+		require.Less(t, last, n.Name())
+		last = n.Name()
+	}
+	require.Equal(t, "below/"+deep+"f", lookup(t, merged, "below/"+deep+"f").Path())
+}
+
 // TestTreeAgainstAMap adds files in a random order.
 func TestTreeAgainstAMap(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
