@@ -12,6 +12,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"github.com/ulikunitz/xz"
+
+	"github.com/drivebay/drivebay/image/internal/tempfile"
 )
 
 // tarInput is an archive without its compression, that is read once from front
@@ -147,14 +149,14 @@ const (
 type spool struct {
 	in   io.ReadCloser
 	err  error // with which in has ended
-	file *tempFile
+	file *tempfile.File
 	buf  []byte // what has been unpacked last
 	at   int64  // read so far
 	end  int64  // unpacked so far: that of buf
 }
 
 func newSpool(in io.ReadCloser) (*spool, error) {
-	file, err := newTempFile()
+	file, err := tempfile.Create("", "filetree")
 	if err != nil {
 		return nil, errors.Join(err, in.Close())
 	}

@@ -1,5 +1,0 @@
-//go:build !linux
-
-package filetree
-
-func newTempFile() (*tempFile, error) { return newNamedTempFile() }

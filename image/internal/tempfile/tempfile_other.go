@@ -1,0 +1,5 @@
+//go:build !linux
+
+package tempfile
+
+func create(dir, prefix string) (*File, error) { return createNamed(dir, prefix) }
