@@ -2,54 +2,10 @@ package nvme
 
 import (
 	"encoding/binary"
-	"fmt"
 	"time"
 
 	"github.com/drivebay/drivebay/nvme/internal/wire"
 )
-
-// AutonomousPowerStates is the Autonomous Power State Transition feature (0Ch).
-type AutonomousPowerStates struct {
-	Enabled     bool                     // APSTE
-	Transitions [32]AutonomousTransition // from each power state
-}
-
-// AutonomousTransition is where the controller goes from a power state once it
-// has been idle.
-type AutonomousTransition struct {
-	State uint8         // ITPS: the non-operational state to go to, 0 to 31
-	Idle  time.Duration // ITPT: after how long, in whole milliseconds of 24 bits; 0 is never
-}
-
-// ID returns FeatureAutonomousPowerStates.
-func (*AutonomousPowerStates) ID() FeatureID       { return FeatureAutonomousPowerStates }
-func (*AutonomousPowerStates) query() featureQuery { return featureQuery{size: 256} }
-
-func (f *AutonomousPowerStates) decode(dw0 uint32, data []byte) error {
-	f.Enabled = dw0&1 != 0
-	for i := range f.Transitions {
-		entry := binary.LittleEndian.Uint64(data[8*i:])
-		f.Transitions[i] = AutonomousTransition{
-			State: uint8(entry >> 3 & 0x1f),
-			Idle:  time.Duration(entry>>8&0xffffff) * time.Millisecond,
-		}
-	}
-	return nil
-}
-
-func (f *AutonomousPowerStates) encode() (featureValue, error) {
-	data := make([]byte, 256)
-	for i, t := range f.Transitions {
-		if err := limit(f.ID(), "State", t.State, 31); err != nil {
-			return featureValue{}, err
-		}
-		if t.Idle < 0 || t.Idle%time.Millisecond != 0 || t.Idle >= 1<<24*time.Millisecond {
-			return featureValue{}, &ArgumentError{"set features", fmt.Sprintf("Idle of %v", f.ID()), t.Idle, "whole milliseconds, 24 bits of them"}
-		}
-		binary.LittleEndian.PutUint64(data[8*i:], uint64(t.State)<<3|uint64(t.Idle/time.Millisecond)<<8)
-	}
-	return featureValue{cdw11: bit(f.Enabled, 0), data: data}, nil
-}
 
 // HostMemoryBuffer is the Host Memory Buffer feature (0Dh). The memory is the
 // kernel's, which sets the feature itself: setting it from here is for

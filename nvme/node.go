@@ -148,7 +148,12 @@ func waitLive(ctx context.Context, try func() (again bool, err error)) error {
 			return errors.Join(ErrNotLive, context.Cause(ctx), err)
 		case <-timer.C:
 		}
+		before := err
 		again, err = try()
+		// The context may as well be over by the time that try looks at it.
+		if over := ctx.Err(); over != nil && errors.Is(err, over) {
+			return errors.Join(ErrNotLive, err, before)
+		}
 	}
 	return err
 }

@@ -201,6 +201,23 @@ func TestSettle(t *testing.T) {
 	}
 }
 
+// The context may end just before a try, which then finds it so.
+func TestSettleWhenTryFindsTheEnd(t *testing.T) {
+	n := openNull(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	tries := 0
+	_, err := n.settle(ctx, &Command{}, func() (Completion, unix.Errno, error) {
+		if tries++; tries == 1 {
+			return Completion{Status: StatusHostPathError}, 0, nil
+		}
+		cancel()
+		return Completion{}, 0, ctx.Err()
+	})
+	require.ErrorIs(t, err, ErrNotLive)
+	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorIs(t, err, StatusHostPathError)
+}
+
 func TestSubmitAllocatesNothing(t *testing.T) {
 	n := openNull(t)
 	var transport Transport = n
