@@ -24,7 +24,7 @@ func Create(name string) (*File, error) {
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
 		return nil, &fs.PathError{Op: "create", Path: name, Err: errors.New("it exists and is not a regular file")}
 	}
-	if f, err := createUnnamed(filepath.Dir(name)); err == nil {
+	if f, err := createUnnamed(name); err == nil {
 		return &File{File: f, name: name}, nil
 	} else if !errors.Is(err, errors.ErrUnsupported) {
 		return nil, err

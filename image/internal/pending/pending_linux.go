@@ -12,15 +12,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// createUnnamed creates a file without a name in a directory: one that the
-// kernel removes, whatever ends this process (open(2), O_TMPFILE).
-func createUnnamed(dir string) (*os.File, error) {
-	f, err := os.OpenFile(dir, unix.O_TMPFILE|os.O_RDWR, 0o666)
-	// EISDIR is what a kernel says that does not know the flag.
-	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EISDIR) {
-		err = fmt.Errorf("%w: %w", errors.ErrUnsupported, err)
+// createUnnamed creates a file without a name in the directory that name is in:
+// one that the kernel removes, whatever ends this process (open(2), O_TMPFILE).
+// Its errors call it name.
+func createUnnamed(name string) (*os.File, error) {
+	dir := filepath.Dir(name)
+	for {
+		fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC|unix.O_LARGEFILE, 0o666)
+		switch {
+		case err == nil:
+			return os.NewFile(uintptr(fd), name), nil
+		case errors.Is(err, unix.EINTR):
+			continue
+		case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EISDIR): // of kernels that do not know the flag
+			err = fmt.Errorf("%w: %w", errors.ErrUnsupported, err)
+		}
+		return nil, &fs.PathError{Op: "open", Path: dir, Err: err}
 	}
-	return f, err
 }
 
 // linkUnnamed gives an unnamed file a name and returns it: name itself, or where
