@@ -161,9 +161,7 @@ func getFeatures(r *request) nvme.Status {
 		if s := r.active(); s != success {
 			return s
 		}
-	} else if r.cmd.NSID != 0 && r.cmd.NSID != nvme.BroadcastNSID {
-		return r.locate(byteNSID, 0, invalidField)
-	}
+	} // or else it is not looked at: hosts send that of their device node
 	size := f.size
 	if nvme.FeatureID(r.cmd.CDW10) == nvme.FeatureHostID && r.cmd.CDW11&1 != 0 {
 		size = 16

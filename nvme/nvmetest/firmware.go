@@ -154,8 +154,8 @@ func firmwareCommit(r *request) nvme.Status {
 	}
 	slot, action := int(r.cmd.CDW10&7), nvme.FirmwareCommitAction(r.cmd.CDW10>>3&7)
 	before := s.running()
-	if (s.mixed || s.overlap) && !d.profile.Quirks.NoMultipleUpdate {
-		r.result = 1 // MUD
+	if (s.mixed || s.overlap) && d.profile.Controller.FirmwareUpdates.DetectsOverlap() {
+		r.result = 1 // MUD, which is for drives with SMUD
 	}
 	status := s.commit(r, slot, action)
 	d.persistent.add(d, r.c.id, nvme.EventFirmwareCommit, &nvme.FirmwareCommitEvent{

@@ -76,8 +76,6 @@ type Quirks struct {
 	LogIsInvalidField bool
 	// NoErrorLog has no entries in the error log, and no MORE in statuses.
 	NoErrorLog bool
-	// NoMultipleUpdate does not report overlaps and several hosts (MUD).
-	NoMultipleUpdate bool
 }
 
 // NamespaceConfig describes a namespace that a drive comes with. Its NSID is its
