@@ -106,7 +106,8 @@ its partition. Zero ranges have to be zero.
     --files   compare the files in the file systems with their sources in place
               of the bytes. For images that have been mounted since, which
               changes bytes but need not change files. Of ext4 and FAT only,
-              and without what cannot be read back: extended attributes
+              and as far as they can be read back here: not extended attributes
+              and hard links, of FAT no times; a file with holes is an error
     --json    one object for machines, with the keys equal and differences: a
               list of texts
 `,

@@ -103,6 +103,16 @@ func TestInspectErrors(t *testing.T) {
 	require.ErrorIs(t, err, image.ErrNoTable)
 	_, _, err = mkimage(t, "inspect", empty+".nothing")
 	require.ErrorIs(t, err, os.ErrNotExist)
+	_, _, err = mkimage(t, "verify", empty+".nothing", example)
+	require.ErrorIs(t, err, os.ErrNotExist)
+
+	packed := filepath.Join(t.TempDir(), "disk.img.zst")
+	_, _, err = mkimage(t, "build", "-q", "-o", packed, example)
+	require.NoError(t, err)
+	for _, args := range [][]string{{"inspect", packed}, {"verify", packed, example}} {
+		_, _, err = mkimage(t, args...)
+		require.EqualError(t, err, packed+" is compressed by zstd: unpack it first, by zstd -d --sparse")
+	}
 }
 
 func TestUsage(t *testing.T) {

@@ -20,6 +20,9 @@ func verifyCommand(f *flag.FlagSet) func(context.Context, env, []string) error {
 	files := f.Bool("files", false, "")
 	asJSON := f.Bool("json", false, "")
 	return func(ctx context.Context, e env, args []string) error {
+		if err := refuseCompressed(args[0]); err != nil {
+			return err
+		}
 		l, err := layoutOf(ctx, e, args[1])
 		if err != nil {
 			return err
@@ -99,7 +102,7 @@ func fitImage(l *image.Layout, name string) error {
 // them.
 var readBack = map[string]filetree.Aspect{
 	"ext4": filetree.AspectName | filetree.AspectType | filetree.AspectMode | filetree.AspectOwner |
-		filetree.AspectTarget | filetree.AspectDevice | filetree.AspectSize | filetree.AspectContent,
+		filetree.AspectModTime | filetree.AspectTarget | filetree.AspectDevice | filetree.AspectSize | filetree.AspectContent,
 	"vfat": filetree.AspectName | filetree.AspectType | filetree.AspectSize | filetree.AspectContent,
 }
 
