@@ -108,7 +108,7 @@ func (i *inspector) textFiles() error {
 		part := &i.disk.Partitions[k]
 		fmt.Fprintf(i.w, "\npartition %d:\n", part.Number)
 		err := i.walk(part, func(n filetree.Node) error {
-			_, err := fmt.Fprintf(i.w, "%s %5d %5d %12d  %s  %s%s\n", n.Mode(), n.UID(), n.GID(), n.Size(),
+			_, err := fmt.Fprintf(i.w, "%s %5d %5d %12d  %s  %s%s\n", modeString(n.UnixMode()), n.UID(), n.GID(), n.Size(),
 				n.ModTime().Format(time.RFC3339), n.Path(), arrow(n))
 			return err
 		})
@@ -119,6 +119,33 @@ func (i *inspector) textFiles() error {
 		}
 	}
 	return nil
+}
+
+// modeString returns type and permissions as ls prints them.
+func modeString(mode uint16) string {
+	letters := map[uint16]byte{
+		0o140000: 's', 0o120000: 'l', 0o100000: '-', 0o060000: 'b', 0o040000: 'd', 0o020000: 'c', 0o010000: 'p',
+	}
+	b := []byte("?rwxrwxrwx")
+	b[0] = letters[mode&0o170000]
+	for i := range 9 {
+		if mode&(0o400>>i) == 0 {
+			b[1+i] = '-'
+		}
+	}
+	for i, special := range []struct {
+		bit    uint16
+		letter byte
+	}{{0o4000, 's'}, {0o2000, 's'}, {0o1000, 't'}} {
+		if x := &b[3+3*i]; mode&special.bit != 0 {
+			if *x == '-' {
+				*x = special.letter - 'a' + 'A'
+			} else {
+				*x = special.letter
+			}
+		}
+	}
+	return string(b)
 }
 
 // arrow returns what follows a name in a listing.

@@ -216,3 +216,12 @@ func TestVerifyOfAnotherImage(t *testing.T) {
 	_, _, err = mkimage(t, "verify", name, example)
 	require.EqualError(t, err, name+": image differs from its layout: its size is 3145728 bytes: want 87031808")
 }
+
+func TestModeString(t *testing.T) {
+	for mode, want := range map[uint16]string{
+		0o100644: "-rw-r--r--", 0o104755: "-rwsr-xr-x", 0o102640: "-rw-r-S---", 0o041777: "drwxrwxrwt", 0o041776: "drwxrwxrwT",
+		0o120777: "lrwxrwxrwx", 0o020600: "crw-------", 0o060660: "brw-rw----", 0o010000: "p---------", 0o140755: "srwxr-xr-x",
+	} {
+		require.Equal(t, want, modeString(mode))
+	}
+}
