@@ -29,7 +29,7 @@ func Start(ctx context.Context, m Machine) (*VM, error) {
 	return v, nil
 }
 
-func (v *VM) start(ctx context.Context, m Machine) (err error) {
+func (v *VM) start(ctx context.Context, m Machine) error {
 	if err := m.check(); err != nil {
 		return err
 	}
@@ -37,14 +37,13 @@ func (v *VM) start(ctx context.Context, m Machine) (err error) {
 	if err != nil {
 		return errors.Join(err, closeFiles(theirs), closeFiles(v.files))
 	}
-	defer func() { err = errors.Join(err, closeFiles(theirs)) }()
 	cmd, err := v.command(ctx, &m)
-	if err != nil {
-		v.closeAll()
-		return err
+	if err == nil {
+		cmd.ExtraFiles = theirs
+		err = v.spawn(ctx, cmd)
 	}
-	cmd.ExtraFiles = theirs
-	if err := v.spawn(ctx, cmd); err != nil {
+	// At once: only then does QEMU's end show on ours.
+	if err := errors.Join(err, closeFiles(theirs)); err != nil {
 		v.closeAll()
 		return err
 	}

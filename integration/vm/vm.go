@@ -84,8 +84,10 @@ func (v *VM) PowerDown(ctx context.Context) error {
 	return v.Execute(ctx, "system_powerdown", nil, nil)
 }
 
-// Reset presses the reset button: the guest boots again, with the memory and disks
-// of the machine as they are. It returns when the machine has been reset.
+// Reset presses the reset button: the guest boots again, with the disks of the
+// machine as they are. It returns when the machine has been reset. From then on a
+// guest that restarts by itself boots again too, and does not end the machine: a
+// BIOS restarts once more on its own.
 func (v *VM) Reset(ctx context.Context) error {
 	mark := v.qmp.mark()
 	if err := v.Execute(ctx, "set-action", map[string]any{"reboot": "reset"}, nil); err != nil {
@@ -97,7 +99,7 @@ func (v *VM) Reset(ctx context.Context) error {
 	if _, err := v.qmp.wait(ctx, mark, func(e Event) bool { return e.Name == "RESET" }); err != nil {
 		return fmt.Errorf("reset: %w", err)
 	}
-	return v.Execute(ctx, "set-action", map[string]any{"reboot": "shutdown"}, nil)
+	return nil
 }
 
 // Plug plugs a device into the running machine: a [Virtio] disk, or an [NVMe]
