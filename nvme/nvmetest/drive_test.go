@@ -2,8 +2,10 @@ package nvmetest_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -156,4 +158,33 @@ func TestProfilesThatContradictThemselves(t *testing.T) {
 		_, err := nvmetest.New(nvmetest.Enterprise(), change)
 		require.ErrorContains(t, err, `nvmetest: profile "Enterprise": `+want)
 	}
+}
+
+func TestManyGoroutines(t *testing.T) {
+	d := newDrive(t, nvmetest.Enterprise())
+	var wg sync.WaitGroup
+	for g := range 8 {
+		wg.Go(func() {
+			c := nvme.NewController(d.Controller(uint16(g%2 + 1)))
+			data := make([]byte, 512)
+			for i := range 200 {
+				cmd := nvme.Command{Queue: nvme.IOQueue, Opcode: nvme.IOWrite, NSID: 1, CDW10: uint32(g*1000 + i), Data: data}
+				data[0] = byte(g)
+				_, err := c.Do(t.Context(), cmd)
+				ok := err == nil || errors.Is(err, nvme.StatusSanitizeInProgress) || errors.Is(err, nvme.StatusAbortedByHost)
+				if !ok {
+					t.Errorf("write: %v", err)
+				}
+				switch {
+				case g == 3 && i%50 == 0:
+					_ = c.Sanitize(t.Context(), nvme.SanitizeOptions{Action: nvme.CryptoEraseMedia})
+				case g == 4 && i%40 == 0:
+					d.Reset(nvmetest.ControllerReset)
+				case g == 5:
+					d.Advance(time.Second)
+				}
+			}
+		})
+	}
+	wg.Wait()
 }
