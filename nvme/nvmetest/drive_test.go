@@ -47,12 +47,12 @@ func TestEveryProfileAnswersWhatItClaims(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, id.FirmwareRevision, slots.Revision(slots.Active()))
 			for _, f := range profile().Features {
-				caps, err := c.FeatureCapabilities(ctx, nvme.FeatureID(f), 0)
+				caps, err := c.FeatureCapabilities(ctx, f, 0)
 				if id.NVMCommands&nvme.SupportsFeatureSave == 0 {
 					require.ErrorIs(t, err, nvme.StatusInvalidField)
 					continue
 				}
-				require.NoError(t, err, "feature %v", nvme.FeatureID(f))
+				require.NoError(t, err, "feature %v", f)
 				require.NotZero(t, caps&nvme.FeatureChangeable)
 			}
 		})

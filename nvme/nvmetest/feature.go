@@ -25,13 +25,13 @@ type feature struct {
 }
 
 // mandatoryFeatures are those of every controller; the rest is by the profile.
-var mandatoryFeatures = []uint8{
-	uint8(nvme.FeatureArbitration), uint8(nvme.FeaturePowerManagement), uint8(nvme.FeatureTemperatureThreshold),
-	uint8(nvme.FeatureErrorRecovery), uint8(nvme.FeatureNumberOfQueues), uint8(nvme.FeatureInterruptCoalescing),
-	uint8(nvme.FeatureInterruptVector), uint8(nvme.FeatureWriteAtomicity), uint8(nvme.FeatureAsyncEvents),
+var mandatoryFeatures = []nvme.FeatureID{
+	nvme.FeatureArbitration, nvme.FeaturePowerManagement, nvme.FeatureTemperatureThreshold, nvme.FeatureErrorRecovery,
+	nvme.FeatureNumberOfQueues, nvme.FeatureInterruptCoalescing, nvme.FeatureInterruptVector, nvme.FeatureWriteAtomicity,
+	nvme.FeatureAsyncEvents,
 }
 
-// features returns the features that the drive has.
+// describeFeatures returns the features that the drive has.
 func (c *Controller) describeFeatures() map[nvme.FeatureID]*feature {
 	d := c.drive
 	id := &d.profile.Controller
@@ -67,8 +67,8 @@ func (c *Controller) describeFeatures() map[nvme.FeatureID]*feature {
 	}
 	has := make(map[nvme.FeatureID]*feature)
 	for _, f := range slices.Concat(mandatoryFeatures, d.profile.Features) {
-		if known := all[nvme.FeatureID(f)]; known != nil {
-			has[nvme.FeatureID(f)] = known
+		if known := all[f]; known != nil {
+			has[f] = known
 		}
 	}
 	return has
@@ -135,11 +135,16 @@ func (s *featureStore) extendedFormats() bool {
 	return ok && len(v.data) > 2 && v.data[2] == 1
 }
 
-// lookup returns the feature that the command is about, its NSID checked.
+// feature returns the feature that the command is about. None has a UUID index;
+// the host memory buffer has an address there.
 func (r *request) feature() (*feature, nvme.Status) {
-	f := r.c.features.known[nvme.FeatureID(r.cmd.CDW10)]
-	if f == nil || r.cmd.CDW14 != 0 {
+	id := nvme.FeatureID(r.cmd.CDW10)
+	f := r.c.features.known[id]
+	if f == nil {
 		return nil, r.invalid(10, 0)
+	}
+	if r.cmd.CDW14 != 0 && (id != nvme.FeatureHostMemoryBuffer || r.cmd.Opcode != nvme.AdminSetFeatures) {
+		return nil, r.invalid(14, 0)
 	}
 	return f, success
 }

@@ -44,7 +44,7 @@ type Profile struct {
 	// LogPages are those that the drive has; 01h, 02h and 03h are on every one.
 	LogPages []nvme.LogPageID
 	// Features are the features that the drive has beyond the mandatory ones.
-	Features []uint8
+	Features []nvme.FeatureID
 	// Firmware says what is in the firmware slots and what updates are like.
 	Firmware FirmwareConfig
 

@@ -23,14 +23,6 @@ func base(name string, version nvme.Version) Profile {
 	}
 }
 
-// featureIDs turns identifiers into those of a profile.
-func featureIDs(ids ...nvme.FeatureID) (f []uint8) {
-	for _, id := range ids {
-		f = append(f, uint8(id))
-	}
-	return f
-}
-
 // Consumer is a plain client drive of 512 GB: NVMe 1.4, one controller, one
 // namespace, three firmware slots that can be activated without a reset,
 // sanitize by block and crypto erase, self-tests.
@@ -50,21 +42,20 @@ func Consumer() Profile {
 	id.PowerStateCount, id.AutonomousPowerStates = 4, 1
 	id.ThermalManagement, id.MinThermalTemperature, id.MaxThermalTemperature = 1, 273+0, 273+83
 	id.TotalCapacity = nvme.Uint128{Lo: 512_110_190_592}
-	for i, milliwatts := range []uint16{8000, 4600, 3800, 45, 5} {
-		id.PowerStates[i] = nvme.PowerState{MaxPower: milliwatts * 10, Flags: nvme.MaxPowerScale}
-		if i >= 3 {
-			id.PowerStates[i].Flags |= nvme.NonOperational
-			id.PowerStates[i].EntryLatency, id.PowerStates[i].ExitLatency = 2000, 12000
-		}
+	for i, power := range []uint16{800, 460, 380} { // units of 10 mW
+		id.PowerStates[i].MaxPower = power
 	}
-	id.PowerStates[0].MaxPower, id.PowerStates[0].Flags = 800, 0 // 8 W do not fit units of 0.1 mW
+	for i, power := range []uint16{450, 50} { // units of 0.1 mW
+		id.PowerStates[3+i] = nvme.PowerState{MaxPower: power, Flags: nvme.MaxPowerScale | nvme.NonOperational,
+			EntryLatency: 2000, ExitLatency: 12000}
+	}
 	p.Formats = []nvme.LBAFormat{{DataSize: 9, RelativePerformance: 2}, {DataSize: 12, RelativePerformance: 1}}
 	p.FormatProgress = true
 	p.Namespaces = []NamespaceConfig{{Blocks: 1_000_215_216}}
 	p.LogPages = []nvme.LogPageID{nvme.LogChangedNamespaces, nvme.LogCommandEffects, nvme.LogSelfTest,
 		nvme.LogTelemetryHost, nvme.LogTelemetryController, nvme.LogSanitize}
-	p.Features = featureIDs(nvme.FeatureVolatileWriteCache, nvme.FeatureAutonomousPowerStates, nvme.FeatureTimestamp,
-		nvme.FeatureThermalManagement, nvme.FeatureNonOperationalPower, nvme.FeatureHostBehavior, nvme.FeatureSanitizeConfig)
+	p.Features = []nvme.FeatureID{nvme.FeatureVolatileWriteCache, nvme.FeatureAutonomousPowerStates, nvme.FeatureTimestamp,
+		nvme.FeatureThermalManagement, nvme.FeatureNonOperationalPower, nvme.FeatureHostBehavior, nvme.FeatureSanitizeConfig}
 	p.Firmware = FirmwareConfig{Slots: []string{"1.0.0"}, ActivationTime: 2 * time.Second}
 	p.FormatTime, p.BlockEraseTime, p.CryptoEraseTime = 20*time.Second, 3*time.Minute, 10*time.Second
 	p.ShortSelfTestTime, p.ReadyTime = 2*time.Minute, 500*time.Millisecond
@@ -111,9 +102,9 @@ func Enterprise() Profile {
 	p.LogPages = []nvme.LogPageID{nvme.LogSupportedPages, nvme.LogChangedNamespaces, nvme.LogCommandEffects,
 		nvme.LogSelfTest, nvme.LogTelemetryHost, nvme.LogTelemetryController, nvme.LogEnduranceGroup,
 		nvme.LogPersistentEvents, nvme.LogFeatureEffects, nvme.LogReservations, nvme.LogSanitize}
-	p.Features = featureIDs(nvme.FeatureVolatileWriteCache, nvme.FeatureTimestamp, nvme.FeatureKeepAlive,
+	p.Features = []nvme.FeatureID{nvme.FeatureVolatileWriteCache, nvme.FeatureTimestamp, nvme.FeatureKeepAlive,
 		nvme.FeatureHostBehavior, nvme.FeatureSanitizeConfig, nvme.FeatureHostID, nvme.FeatureReservationMask,
-		nvme.FeatureReservationPersist, nvme.FeatureWriteProtect, nvme.FeatureEnduranceEvents)
+		nvme.FeatureReservationPersist, nvme.FeatureWriteProtect, nvme.FeatureEnduranceEvents}
 	p.Firmware = FirmwareConfig{Slots: []string{"GOLDEN", "2.0.0"}, Active: 2, ActivationTime: 4 * time.Second}
 	p.FormatTime, p.BlockEraseTime, p.CryptoEraseTime = 2*time.Minute, 10*time.Minute, 30*time.Second
 	p.OverwriteTime, p.ShortSelfTestTime, p.ReadyTime = time.Hour, 2*time.Minute, time.Second
@@ -136,7 +127,7 @@ func Old12() Profile {
 	id.PowerStates[0].MaxPower = 1200
 	p.Formats = []nvme.LBAFormat{{DataSize: 9}}
 	p.Namespaces = []NamespaceConfig{{Blocks: 250_069_680}}
-	p.Features = featureIDs(nvme.FeatureVolatileWriteCache)
+	p.Features = []nvme.FeatureID{nvme.FeatureVolatileWriteCache}
 	p.Firmware = FirmwareConfig{Slots: []string{"0.9"}, ShortLast: true}
 	p.FormatTime, p.ReadyTime = 90*time.Second, 2*time.Second
 	return p
@@ -166,7 +157,7 @@ func QEMU() Profile {
 	p.NamespaceFeatures = nvme.DeallocatedError
 	p.Namespaces = []NamespaceConfig{{Blocks: 1 << 17}}
 	p.LogPages = []nvme.LogPageID{nvme.LogChangedNamespaces, nvme.LogCommandEffects}
-	p.Features = featureIDs(nvme.FeatureVolatileWriteCache, nvme.FeatureTimestamp, nvme.FeatureHostBehavior)
+	p.Features = []nvme.FeatureID{nvme.FeatureVolatileWriteCache, nvme.FeatureTimestamp, nvme.FeatureHostBehavior}
 	p.Firmware = FirmwareConfig{Slots: []string{"1.0"}}
 	p.Quirks = Quirks{Refused: []nvme.Opcode{nvme.AdminNamespaceManagement}, LogIsInvalidField: true, NoErrorLog: true}
 	return p
