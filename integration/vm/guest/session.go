@@ -71,18 +71,13 @@ func (s *session) waitExit(ctx context.Context) (Status, error) {
 	go s.passSignals(ended)
 	select {
 	case err := <-s.end:
-		return Status{Code: s.exit.Code, Signal: s.exit.Signal}, err
+		if !errors.Is(err, ErrDied) {
+			return Status{Code: s.exit.Code, Signal: s.exit.Signal}, err
+		}
 	case <-ctx.Done():
 		return Status{}, context.Cause(ctx)
-	case <-s.guest.Done():
 	}
-	select { // what it still said lies in the socket
-	case err := <-s.end:
-		if err == nil {
-			return Status{Code: s.exit.Code, Signal: s.exit.Signal}, nil
-		}
-	case <-time.After(time.Second):
-	}
+	// Its port is closed, so QEMU is about to end: with a reason, it may be.
 	if err := s.guest.Wait(); err != nil {
 		return Status{}, fmt.Errorf("%w: %w", ErrDied, err)
 	}

@@ -1,0 +1,265 @@
+package guest_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/drivebay/drivebay/fixture"
+	"github.com/drivebay/drivebay/integration/vm"
+	"github.com/drivebay/drivebay/integration/vm/guest"
+	"github.com/drivebay/drivebay/integration/vm/kernel"
+)
+
+// modeEnv makes the test binary a program for a guest.
+const modeEnv = "DRIVEBAY_GUEST_TEST"
+
+func TestMain(m *testing.M) {
+	guest.Main()
+	switch os.Getenv(modeEnv) {
+	case "report":
+		report()
+	case "crash":
+		crash()
+	case "signal":
+		fmt.Println("ready")
+		time.Sleep(time.Minute)
+	case "sleep":
+		time.Sleep(time.Minute)
+	}
+	os.Exit(m.Run())
+}
+
+// facts are what a program sees of its guest.
+type facts struct {
+	Args, Env         []string
+	Dir, Stdin        string
+	UID, PID1         int
+	Release, File     string
+	MaxPart, Target   string
+	LoopControl, VFAT bool
+	Tool, QMP, NoQMP  string
+	Mounts            []string
+}
+
+// report prints what it sees as JSON, writes files to be collected, leaves an
+// orphan and exits with 3.
+func report() {
+	stdin, _ := io.ReadAll(os.Stdin)
+	dir, _ := os.Getwd()
+	f := facts{Args: os.Args[1:], Env: os.Environ(), Dir: dir, Stdin: string(stdin), UID: os.Geteuid()}
+	f.Release = read("/proc/sys/kernel/osrelease")
+	f.File = read("testdata/input")
+	f.MaxPart = read("/sys/module/loop/parameters/max_part")
+	f.Target, _ = os.Readlink("testdata/link")
+	_, err := os.Stat("/dev/loop-control")
+	f.LoopControl = err == nil
+	// By the kernel's own request of fs-vfat, and of what that needs.
+	err = syscall.Mount("none", "/mnt", "vfat", 0, "")
+	f.VFAT = err != nil && strings.Contains(read("/proc/filesystems"), "vfat")
+	tool, _ := exec.Command("blkid", "-V").CombinedOutput()
+	f.Tool = string(tool)
+	answer, err := guest.Host("query-status", nil)
+	if err == nil {
+		f.QMP = string(answer)
+	}
+	if _, err = guest.Host("no-such-command", nil); err != nil {
+		f.NoQMP = err.Error()
+	}
+	if b, err := os.ReadFile("/mnt/scratch/hello"); err == nil {
+		f.Mounts = append(f.Mounts, string(b))
+	}
+	_ = os.WriteFile("out/new", bytes.Repeat([]byte("new\n"), 5000), 0o640)
+	_ = os.WriteFile("out/elsewhere", nil, 0o644)
+	fmt.Fprintln(os.Stderr, "on stderr")
+	_ = json.NewEncoder(os.Stdout).Encode(f)
+	os.Exit(3)
+}
+
+func read(path string) string {
+	b, _ := os.ReadFile(path)
+	return strings.TrimSpace(string(b))
+}
+
+// crash panics the kernel.
+func crash() {
+	_ = os.WriteFile("/proc/sys/kernel/sysrq", []byte("1"), 0)
+	_ = os.WriteFile("/proc/sysrq-trigger", []byte("c"), 0)
+	time.Sleep(time.Minute)
+}
+
+func program(t *testing.T, mode string) guest.Program {
+	fixture.RequireTool(t, "qemu-system-x86_64", "apt-get", "dpkg-deb")
+	k, err := kernel.Fetch(t.Context(), kernel.Packages()[0])
+	require.NoError(t, err)
+	exe, err := os.Executable()
+	require.NoError(t, err)
+	return guest.Program{Path: exe, Dir: "/", Env: []string{modeEnv + "=" + mode}, Kernel: k}
+}
+
+// TestProgramSeesWhatItWasGiven does all that a guest can do in one boot.
+func TestProgramSeesWhatItWasGiven(t *testing.T) {
+	fixture.RequireTool(t, "blkid")
+	dir := t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "testdata"), 0o755))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "out"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "testdata", "input"), []byte("content"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "out", "old"), []byte("old"), 0o600))
+	require.NoError(t, os.Symlink("input", filepath.Join(dir, "testdata", "link")))
+
+	p := program(t, "report")
+	p.Args = []string{"-flag", "two words", "späte"}
+	p.Env = append(p.Env, "NAME=a value", "PATH=/usr/sbin:/usr/bin")
+	p.Dir = dir
+	p.Files = []string{filepath.Join(dir, "testdata")}
+	p.Modules = []string{"loop max_part=15"}
+	p.OnDemand = []string{"vfat", "no_such_module"}
+	p.Tools = []string{"blkid"}
+	p.Collect = []string{filepath.Join(dir, "out"), filepath.Join(dir, "missing")}
+	input := strings.Repeat("0123456789abcdef", 4096) // more than a tty's buffers
+	var stdout, stderr bytes.Buffer
+	status, err := guest.Run(t.Context(), vm.Machine{}, p, guest.Streams{
+		Stdin: strings.NewReader(input), Stdout: &stdout, Stderr: &stderr,
+	})
+	require.NoError(t, err)
+	t.Logf("packed in %v, booted in %v", status.Packed, status.Booted)
+	require.Equal(t, 3, status.Code)
+	require.Zero(t, status.Signal)
+	require.Equal(t, "on stderr\n", stderr.String())
+
+	var got facts
+	require.NoError(t, json.Unmarshal(stdout.Bytes(), &got), "%s", &stdout)
+	require.Equal(t, input, got.Stdin)
+	require.Regexp(t, `^blkid from util-linux `, got.Tool)
+	require.JSONEq(t, `{"status":"running","singlestep":false,"running":true}`, got.QMP)
+	require.Contains(t, got.NoQMP, "CommandNotFound")
+	got.Stdin, got.Tool, got.QMP, got.NoQMP = "", "", "", ""
+	require.Equal(t, facts{
+		Args: p.Args, Env: p.Env, Dir: dir, Release: p.Kernel.Release, File: "content", Target: "input",
+		MaxPart: "15", LoopControl: true, VFAT: true,
+	}, got)
+
+	var names []string
+	entries, err := os.ReadDir(filepath.Join(dir, "out"))
+	require.NoError(t, err)
+	for _, e := range entries {
+		info, err := e.Info()
+		require.NoError(t, err)
+		names = append(names, fmt.Sprintf("%v %d %s", info.Mode(), info.Size(), e.Name()))
+	}
+	require.Equal(t, []string{"-rw-r--r-- 0 elsewhere", "-rw-r----- 20000 new", "-rw------- 3 old"}, names)
+}
+
+// TestPanic has the kernel die while the program runs.
+func TestPanic(t *testing.T) {
+	_, err := guest.Run(t.Context(), vm.Machine{}, program(t, "crash"), guest.Streams{})
+	require.ErrorIs(t, err, guest.ErrDied)
+	var panicked *vm.PanicError
+	require.ErrorAs(t, err, &panicked)
+	require.Equal(t, "sysrq triggered crash", panicked.Reason)
+	var console *guest.ConsoleError
+	require.ErrorAs(t, err, &console)
+	require.Contains(t, console.Console, "Kernel panic - not syncing")
+}
+
+// TestSignal passes a signal on to the program.
+func TestSignal(t *testing.T) {
+	signals := make(chan os.Signal, 1)
+	ready := writer(func([]byte) { signals <- syscall.SIGTERM })
+	status, err := guest.Run(t.Context(), vm.Machine{}, program(t, "signal"), guest.Streams{Stdout: ready, Signals: signals})
+	require.NoError(t, err)
+	require.Equal(t, 128+15, status.Code)
+	require.Equal(t, 15, status.Signal)
+}
+
+type writer func([]byte)
+
+func (w writer) Write(p []byte) (int, error) { w(p); return len(p), nil }
+
+// TestHangAtBoot gives a guest no time to boot in: it is started twice.
+func TestHangAtBoot(t *testing.T) {
+	guest.SetBootLimit(t, 10*time.Millisecond)
+	_, err := guest.Run(t.Context(), vm.Machine{Accelerator: vm.TCG}, program(t, "sleep"), guest.Streams{})
+	require.ErrorIs(t, err, guest.ErrBoot)
+	require.ErrorContains(t, err, "the guest has not booted in 10ms; the guest's console")
+}
+
+func TestContext(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err := guest.Run(ctx, vm.Machine{}, program(t, "sleep"), guest.Streams{})
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+}
+
+func TestRunRefuses(t *testing.T) {
+	dir := t.TempDir()
+	script := filepath.Join(dir, "script")
+	require.NoError(t, os.WriteFile(script, []byte("#!/bin/sh\n"), 0o755))
+	arm := filepath.Join(dir, "arm")
+	build := exec.Command("go", "build", "-o", arm, "./testdata/hello.go")
+	build.Env = append(os.Environ(), "GOARCH=arm64", "CGO_ENABLED=0")
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+
+	with := func(change func(*guest.Program)) guest.Program {
+		p := program(t, "")
+		change(&p)
+		return p
+	}
+	for want, p := range map[string]guest.Program{
+		"pack guest: program " + script + ": it is no ELF executable":                                                                  with(func(p *guest.Program) { p.Path = script }),
+		"pack guest: program " + arm + ": it is for EM_AARCH64, the guest is x86-64: build it with GOOS=linux GOARCH=amd64":            with(func(p *guest.Program) { p.Path = arm }),
+		"pack guest: program /missing: it cannot be read: open /missing: no such file or directory":                                    with(func(p *guest.Program) { p.Path = "/missing" }),
+		`pack guest: program no-such: it is not on this machine: exec: "/sbin/no-such": stat /sbin/no-such: no such file or directory`: with(func(p *guest.Program) { p.Tools = []string{"no-such"} }),
+		"pack guest: kernel " + program(t, "").Kernel.Release + " has no module 9p: its configuration says CONFIG_9P_FS is not set":    with(func(p *guest.Program) { p.Modules = []string{"9p"} }),
+	} {
+		_, err := guest.Run(t.Context(), vm.Machine{}, p, guest.Streams{})
+		require.EqualError(t, err, want)
+	}
+	_, err = guest.Run(t.Context(), vm.Machine{Memory: 32 << 20}, program(t, ""), guest.Streams{})
+	require.ErrorIs(t, err, guest.ErrMemory)
+	require.Regexp(t, `^pack guest: too little memory: the machine has 32 MiB, a kernel with an initramfs of \d+ MiB wants \d+ MiB$`, err.Error())
+}
+
+// TestLibraries lets the dynamic loader judge.
+func TestLibraries(t *testing.T) {
+	for _, name := range []string{"sfdisk", "mke2fs", "nvme"} {
+		path := fixture.RequireTool(t, name)
+		out, err := exec.Command(fixture.RequireTool(t, "ldd"), path).Output()
+		require.NoError(t, err)
+		var want []string
+		for line := range strings.Lines(string(out)) {
+			for _, word := range strings.Fields(line) {
+				if strings.HasPrefix(word, "/") {
+					want = append(want, realPath(t, word))
+				}
+			}
+		}
+		got, err := guest.Libraries(path)
+		require.NoError(t, err)
+		for i := range got {
+			got[i] = realPath(t, got[i])
+		}
+		slices.Sort(want)
+		slices.Sort(got)
+		require.Equal(t, want, slices.Compact(got), name)
+	}
+}
+
+func realPath(t *testing.T, path string) string {
+	path, err := filepath.EvalSymlinks(path)
+	require.NoError(t, err)
+	return path
+}
