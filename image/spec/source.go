@@ -45,7 +45,7 @@ func (l *Layout) tree(ctx context.Context, object string, files []File) (*filetr
 
 // isPlain reports whether files are those of a source just as they are.
 func (f *File) isPlain() bool {
-	return f.From != "" && path.Clean(f.To) == "/" && len(f.Exclude) == 0 && len(f.overrides()) == 0 && !f.Whiteouts
+	return f.From != "" && path.Clean(cmp.Or(f.To, "/")) == "/" && len(f.Exclude) == 0 && len(f.overrides()) == 0 && !f.Whiteouts
 }
 
 // builder puts the files of a content together.
