@@ -57,7 +57,7 @@ type region struct {
 }
 
 // Plan lays the disk out. It reads the metadata of contents but none of the
-// contents, writes nothing, and gives the same plan whenever it is called on the
+// contents, but for those that are compressed, writes nothing, and gives the same plan whenever it is called on the
 // same layout. Whatever cannot be built is an error here: a [*LayoutError] that
 // names what is wrong, or for a content that does not fit, a [*SizeError]
 // inside one.

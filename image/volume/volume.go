@@ -6,7 +6,10 @@
 //
 //   - [Content.Plan] decides where every byte goes. It reads metadata and never
 //     contents, and it writes nothing, so that a volume that cannot fit or
-//     cannot hold what it is given is refused before there is an output.
+//     cannot hold what it is given is refused before there is an output. The
+//     exception is a content whose size depends on its bytes, as it does where
+//     they are compressed: its Plan reads them, once, and keeps what it makes of
+//     them in temporary files until it is written.
 //   - [Plan.Write] streams the volume front to back into a [Writer]: memory is
 //     bounded, the output may be a pipe, and holes cost nothing.
 //
@@ -55,7 +58,8 @@ func Derive(seed uuid.UUID, purpose string) uuid.UUID {
 // Content is what a partition is to hold.
 type Content interface {
 	// Plan lays the content out on a volume. A content that does not fit
-	// g.Size is refused with a [*SizeError].
+	// g.Size is refused with a [*SizeError]. It is called twice where the volume
+	// is to be fitted to its content: without a size, and with the one chosen.
 	Plan(g Geometry) (Plan, error)
 }
 

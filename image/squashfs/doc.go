@@ -1,0 +1,52 @@
+// Package squashfs writes squashfs file systems: read-only, compressed, as small as
+// they can be, which the kernel mounts and unsquashfs unpacks.
+//
+// A [FileSystem] says what there is to be. Its Plan compresses the tree, and the
+// plan's Write copies the result to the volume:
+//
+//	root := &squashfs.FileSystem{Tree: tree}
+//	defer root.Close()
+//	plan, err := root.Plan(volume.Geometry{SectorSize: 512, Time: created})
+//	...
+//	err = plan.Write(ctx, w)
+//
+// What comes out has all that the format has: files' tails packed together, equal
+// files written once, blocks of zeros left out, hard links, devices, FIFOs and
+// sockets, extended attributes, an index in large directories, a table for NFS.
+// What the format cannot hold is parts of a second, times of access and of
+// change, times outside of 1970 to 2106, attributes but for user, trusted and
+// security (so no POSIX ACLs), and more than 65,535 different users and groups.
+// All but the first two are refused, or listed where [FileSystem.Drop] is set.
+//
+// # Why planning reads the files
+//
+// A partition is to be as small as what it holds, and has to be placed before
+// anything is written; how long the files are once they are compressed cannot be
+// known without compressing them. A plan from an upper bound would waste half of
+// each partition, and compressing twice would take twice as long as what all of
+// this is about. So Plan goes through the files once and puts the image together in
+// a temporary file, which has no name where the system can do that: disks' worth
+// of it, not memory's. Everything but the time of creation is settled by then; Plan
+// with another geometry, as a partition that is fitted asks for, costs nothing.
+// Contents are as they were at the first Plan, whatever becomes of them until the
+// image is written.
+//
+// The temporary file belongs to the FileSystem, and [FileSystem.Close] gives it
+// back.
+//
+// # How it is made
+//
+// One goroutine reads the files in the order of the tree and cuts them into blocks,
+// as many as there are CPUs compress them, and one writes them in the order in
+// which they were read. Memory is bounded by the number of CPUs times the block
+// size, but for some 30 bytes for each file.
+//
+// # Determinism
+//
+// The same tree and parameters and the same time of creation give the same bytes,
+// whatever the number of CPUs: blocks are compressed one by one, and inodes are
+// numbered in the order of the tree. Another release of a compressor may give
+// others.
+//
+// The format is that of Linux 6.12, fs/squashfs/squashfs_fs.h, version 4.0.
+package squashfs

@@ -1,0 +1,135 @@
+package squashfs_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/drivebay/drivebay/image/squashfs"
+)
+
+// variants are the ways to write an image.
+var variants = map[string]func() *squashfs.FileSystem{
+	"zstd":         func() *squashfs.FileSystem { return &squashfs.FileSystem{} },
+	"zstd-19":      func() *squashfs.FileSystem { return &squashfs.FileSystem{Level: 19, BlockSize: 1 << 20} },
+	"gzip":         func() *squashfs.FileSystem { return &squashfs.FileSystem{Compression: squashfs.Gzip} },
+	"none":         func() *squashfs.FileSystem { return &squashfs.FileSystem{Compression: squashfs.None} },
+	"4 KiB blocks": func() *squashfs.FileSystem { return &squashfs.FileSystem{BlockSize: 4096} },
+	"1 MiB blocks": func() *squashfs.FileSystem { return &squashfs.FileSystem{BlockSize: 1 << 20} },
+	"all tails":    func() *squashfs.FileSystem { return &squashfs.FileSystem{Tails: squashfs.TailsAlways} },
+	"no tails":     func() *squashfs.FileSystem { return &squashfs.FileSystem{Tails: squashfs.TailsNever} },
+	"gzip, 16 KiB": func() *squashfs.FileSystem {
+		return &squashfs.FileSystem{Compression: squashfs.Gzip, Level: 9, BlockSize: 16 << 10}
+	},
+	"none, tails": func() *squashfs.FileSystem {
+		return &squashfs.FileSystem{Compression: squashfs.None, Tails: squashfs.TailsAlways, BlockSize: 4096}
+	},
+}
+
+func TestKernelSeesEverything(t *testing.T) {
+	for name, variant := range variants {
+		t.Run(name, func(t *testing.T) {
+			tr := everything(t)
+			addLongXattrs(t, tr)
+			fs := variant()
+			fs.Tree = tr
+			dir := mount(t, fs)
+			requireSame(t, tr, dir, "holes/huge")
+			requireNumbers(t, dir)
+		})
+	}
+}
+
+// requireNumbers fails the test where the kernel sees other numbers of links or
+// blocks than there should be.
+func requireNumbers(t *testing.T, dir string) {
+	t.Helper()
+	for path, links := range map[string]uint64{
+		"sizes/4097": 3, "links/a/b": 3, "special/fifo": 2, "sizes/4096": 1, "modes": 8, "doubles/large0": 1,
+	} {
+		var st unix.Stat_t
+		require.NoError(t, unix.Lstat(filepath.Join(dir, path), &st))
+		require.Equal(t, links, uint64(st.Nlink), path)
+	}
+	var st unix.Stat_t
+	require.NoError(t, unix.Lstat(filepath.Join(dir, "holes/huge"), &st))
+	require.Equal(t, int64(20<<30), st.Size)
+	require.Less(t, st.Blocks*512, int64(4<<20))
+	f, err := os.Open(filepath.Join(dir, "holes/huge"))
+	require.NoError(t, err)
+	defer f.Close()
+	got := make([]byte, 700000+20)
+	_, err = f.ReadAt(got, 19<<30-10)
+	require.NoError(t, err)
+	want := make([]byte, len(got))
+	_, err = (&sparseContent{pos: 19<<30 - 10, size: 20 << 30, data: sparse(0).Data}).Read(want)
+	require.NoError(t, err)
+	for i := range want[10:700010] {
+		want[10+i] = byte((19<<30+i)%251) + 1
+	}
+	require.Equal(t, want, got)
+}
+
+func TestUnsquashfsSeesEverything(t *testing.T) {
+	for name, variant := range variants {
+		t.Run(name, func(t *testing.T) {
+			tr := everything(t)
+			fs := variant()
+			fs.Tree = tr
+			requireSame(t, tr, unsquash(t, write(t, fs, 0)))
+		})
+	}
+}
+
+func TestXZ(t *testing.T) {
+	tr := small(t)
+	fs := &squashfs.FileSystem{Tree: tr, Compression: squashfs.XZ}
+	requireSame(t, tr, unsquash(t, write(t, fs, 0)))
+	for _, blockSize := range []int{4096, 1 << 20} {
+		tr := small(t)
+		requireSame(t, tr, mount(t, &squashfs.FileSystem{Tree: tr, Compression: squashfs.XZ, BlockSize: blockSize}))
+	}
+}
+
+func TestLargeDirectory(t *testing.T) {
+	tr := many(t, "dir/%d-%s", 30000)
+	dir := mount(t, &squashfs.FileSystem{Tree: tr})
+	requireSame(t, tr, dir)
+	for _, i := range []int{0, 1, 77, 12345, 29999} {
+		_, err := os.Stat(filepath.Join(dir, fmt.Sprintf("dir/%d-%s", i, longName)))
+		require.NoError(t, err)
+	}
+	_, err := os.Stat(filepath.Join(dir, "dir/none"))
+	require.ErrorIs(t, err, os.ErrNotExist)
+	requireSame(t, tr, unsquash(t, write(t, &squashfs.FileSystem{Tree: tr, Compression: squashfs.None}, 0)))
+}
+
+func TestManyDirectories(t *testing.T) {
+	tr := many(t, "a%[1]d/b/c%[1]d%[2]s", 5000)
+	requireSame(t, tr, mount(t, &squashfs.FileSystem{Tree: tr}))
+}
+
+// Handles of files lead through the export table.
+func TestKernelOpensByHandle(t *testing.T) {
+	tr := many(t, "a%[1]d/b/c%[1]d%[2]s", 2000)
+	dir := mount(t, &squashfs.FileSystem{Tree: tr})
+	root, err := os.Open(dir)
+	require.NoError(t, err)
+	defer root.Close()
+	for _, i := range []int{0, 1000, 1999} {
+		path := filepath.Join(dir, fmt.Sprintf("a%[1]d/b/c%[1]d%[2]s", i, longName))
+		handle, _, err := unix.NameToHandleAt(unix.AT_FDCWD, path, 0)
+		require.NoError(t, err)
+		fd, err := unix.OpenByHandleAt(int(root.Fd()), handle, unix.O_RDONLY)
+		require.NoError(t, err)
+		var want, got unix.Stat_t
+		require.NoError(t, unix.Stat(path, &want))
+		require.NoError(t, unix.Fstat(fd, &got))
+		require.NoError(t, unix.Close(fd))
+		require.Equal(t, want.Ino, got.Ino)
+	}
+}

@@ -1,0 +1,217 @@
+package squashfs
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/volume"
+)
+
+// Sizes of blocks of data, in bytes.
+const (
+	minBlockSize     = 4 << 10
+	maxBlockSize     = 1 << 20
+	defaultBlockSize = 128 << 10
+)
+
+// align is what the size of an image is a multiple of, as mksquashfs has it, so
+// that a device of 4 KiB sectors can hold it.
+const align = 4096
+
+// Tails says which files' tails are packed together: what a file has behind its
+// last whole block. Readers have to read a block of others' tails for each.
+type Tails uint8
+
+// The zero value packs files of less than a block, as mksquashfs does.
+const (
+	TailsSmall  Tails = iota
+	TailsAlways       // of larger files, too
+	TailsNever
+)
+
+// FileSystem describes a squashfs file system. Its zero value is an empty one,
+// compressed with zstd.
+//
+// A FileSystem keeps what its Plan has compressed, and must not be copied. Plan
+// may be called by many goroutines.
+type FileSystem struct {
+	// Tree is what the file system holds. nil is an empty root. Plan sorts it; it
+	// must not change from the first Plan on.
+	Tree *filetree.Tree
+	// Compression is the way to compress. Zero is zstd.
+	Compression Compression
+	// Level is how hard to try, on the scale of the compression's own tool: 1 to
+	// 22 for zstd, of which there are four steps, below 3, 6, 10 and above; 1 to 9
+	// for gzip. Zero is 3 for zstd and 6 for gzip. The others have none.
+	Level int
+	// BlockSize is the unit of compression in bytes, a power of two from 4 KiB to
+	// 1 MiB. Zero is 128 KiB. Kernels with larger pages than that cannot mount it.
+	BlockSize int
+	// Tails says which tails are packed together. Zero is those of small files.
+	Tails Tails
+	// Drop leaves out what squashfs cannot hold, and lists it in Info.Dropped:
+	// extended attributes of other namespaces, such as POSIX ACLs, are left out,
+	// and times become the nearest that there is. Else they are refused with an
+	// [ErrUnsupported].
+	Drop bool
+	// TempDir is where there is room for the compressed file system until it is
+	// written. "" is os.TempDir.
+	TempDir string
+
+	mu     sync.Mutex
+	closed bool
+	images map[params]*image
+}
+
+// Plan compresses the tree and lays the file system out. It implements
+// [volume.Content], but reads the contents of files: how long they are once they
+// are compressed cannot be known otherwise. All CPUs compress, into an unnamed
+// temporary file; planning again, with whatever geometry, uses what there is.
+//
+// A geometry without a size gives the smallest volume that holds the tree. What
+// does not fit is a [*volume.SizeError] of "bytes"; what squashfs cannot hold is a
+// [*filetree.PathError] with the file's name.
+func (fs *FileSystem) Plan(g volume.Geometry) (volume.Plan, error) {
+	p, err := fs.params()
+	if err != nil {
+		return nil, err
+	}
+	created := g.Time
+	if created.IsZero() {
+		created = time.Unix(0, 0)
+	}
+	if err := checkTime(created); err != nil {
+		return nil, err
+	}
+	m, err := fs.image(p)
+	if err != nil {
+		return nil, err
+	}
+	need := (int64(m.sb.BytesUsed) + align - 1) / align * align
+	if g.Size != 0 && g.Size < need {
+		return nil, &volume.SizeError{Format: "squashfs", Size: g.Size, Need: need, Resource: "bytes"}
+	}
+	plan := &plan{fs: fs, image: m, sb: m.sb, size: cmp.Or(g.Size, need)}
+	plan.sb.MkfsTime = uint32(created.Unix())
+	return plan, nil
+}
+
+// params checks the fields and fills in what is not given.
+func (fs *FileSystem) params() (params, error) {
+	p := params{fs.Tree, fs.Compression, 0, int64(cmp.Or(fs.BlockSize, defaultBlockSize)), fs.Tails, fs.Drop, fs.TempDir}
+	if int(p.compression) >= len(compressions) {
+		return p, fmt.Errorf("squashfs: compression %d: %w: want Zstd, Gzip, XZ or None", p.compression, ErrOption)
+	}
+	k := compressions[p.compression]
+	p.level = p.compression.level(fs.Level)
+	switch {
+	case k.max == 0 && fs.Level != 0:
+		return p, fmt.Errorf("squashfs: level %d: %w: %s has none", fs.Level, ErrOption, p.compression)
+	case p.level < 0 || p.level > k.max:
+		return p, fmt.Errorf("squashfs: level %d: %w: want 1 to %d with %s", fs.Level, ErrOption, k.max, p.compression)
+	case p.blockSize < minBlockSize || p.blockSize > maxBlockSize || p.blockSize&(p.blockSize-1) != 0:
+		return p, fmt.Errorf("squashfs: block size %d: %w: want a power of two from %d to %d", fs.BlockSize, ErrOption, minBlockSize, maxBlockSize)
+	case p.tails > TailsNever:
+		return p, fmt.Errorf("squashfs: tails %d: %w: want TailsSmall, TailsAlways or TailsNever", p.tails, ErrOption)
+	}
+	return p, nil
+}
+
+// image returns the image of the tree, which it makes at the first call.
+func (fs *FileSystem) image(p params) (*image, error) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if fs.closed {
+		return nil, fmt.Errorf("squashfs: plan: %w", ErrClosed)
+	}
+	if m := fs.images[p]; m != nil {
+		return m, nil
+	}
+	m, err := newImage(p)
+	if err != nil {
+		return nil, err
+	}
+	if fs.images == nil {
+		fs.images = map[params]*image{}
+	}
+	fs.images[p] = m
+	return m, nil
+}
+
+// Close gives the temporary files back; plans cannot be written any more. Without
+// it they are given back when neither the FileSystem nor a plan is in use any
+// more. It may be called again.
+func (fs *FileSystem) Close() error {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	var errs []error
+	for _, m := range fs.images {
+		errs = append(errs, m.spool.close())
+	}
+	fs.images, fs.closed = nil, true
+	return errors.Join(errs...)
+}
+
+var _ volume.Content = (*FileSystem)(nil)
+
+// plan is a file system with its size and time.
+type plan struct {
+	fs    *FileSystem
+	image *image
+	sb    superblock
+	size  int64
+}
+
+// Info implements [volume.Plan].
+func (p *plan) Info() volume.Info {
+	return volume.Info{
+		Format:  "squashfs",
+		Size:    p.size,
+		Used:    int64(p.sb.BytesUsed),
+		Files:   p.image.files,
+		Dropped: p.image.dropped,
+	}
+}
+
+// copyLen is how much is copied between two looks at the context, in bytes.
+const copyLen = 4 << 20
+
+// Write implements [volume.Plan].
+func (p *plan) Write(ctx context.Context, w *volume.Writer) error {
+	p.fs.mu.Lock()
+	closed := p.fs.closed
+	p.fs.mu.Unlock()
+	if closed {
+		return fmt.Errorf("squashfs: write: %w", ErrClosed)
+	}
+	err := p.write(ctx, w)
+	if cause := w.Err(ctx); cause != nil {
+		err = cause
+	}
+	if err != nil {
+		return fmt.Errorf("squashfs: %w", err)
+	}
+	return nil
+}
+
+func (p *plan) write(ctx context.Context, w *volume.Writer) error {
+	if _, err := w.Write(appendStruct(nil, &p.sb)); err != nil {
+		return err
+	}
+	for at, end := int64(superblockLen), int64(p.sb.BytesUsed); at < end; {
+		if err := w.Err(ctx); err != nil {
+			return err
+		}
+		n := min(copyLen, end-at)
+		if err := w.ReadN(p.image.spool.section(at, n), n); err != nil {
+			return fmt.Errorf("temporary file: %w", err)
+		}
+		at += n
+	}
+	return nil
+}
