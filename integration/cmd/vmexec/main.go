@@ -58,8 +58,12 @@ func run(ctx context.Context, args []string, streams guest.Streams) (int, error)
 	if err != nil {
 		return statusUsage, err
 	}
+	whole := guest.Machine(machine, program)
+	if _, err := whole.Command(); err != nil {
+		return statusUsage, err
+	}
 	if o.print {
-		return printCommand(streams.Stdout, guest.Machine(machine, program))
+		return printCommand(streams.Stdout, whole)
 	}
 	var cancel context.CancelFunc
 	if ctx, cancel = o.limit(ctx); cancel != nil {

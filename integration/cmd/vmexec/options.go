@@ -159,8 +159,7 @@ func (o *options) machine() (vm.Machine, error) {
 		}
 		m.Devices = append(m.Devices, d)
 	}
-	_, err = m.Command()
-	return m, err
+	return m, nil
 }
 
 // Where a guest has its scratch disk.
