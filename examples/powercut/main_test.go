@@ -91,7 +91,6 @@ func TestPowerCuts(t *testing.T) {
 				{"synced too late", saveSyncedTooLate},
 			} {
 				t.Run(careless.name, func(t *testing.T) {
-					t.Setenv("TMPDIR", t.TempDir()) // where a failing cut is kept
 					r := fixture.FindPowerCut(t, layout, saves(careless.save), nil, fixture.Before(before), fixture.MaxCuts(150))
 					require.NotNil(t, r.Failure, "nothing was lost")
 					t.Log(r.Failure)
