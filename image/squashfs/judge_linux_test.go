@@ -12,24 +12,6 @@ import (
 	"github.com/drivebay/drivebay/image/squashfs"
 )
 
-// variants are the ways to write an image.
-var variants = map[string]func() *squashfs.FileSystem{
-	"zstd":         func() *squashfs.FileSystem { return &squashfs.FileSystem{} },
-	"zstd-19":      func() *squashfs.FileSystem { return &squashfs.FileSystem{Level: 19, BlockSize: 1 << 20} },
-	"gzip":         func() *squashfs.FileSystem { return &squashfs.FileSystem{Compression: squashfs.Gzip} },
-	"none":         func() *squashfs.FileSystem { return &squashfs.FileSystem{Compression: squashfs.None} },
-	"4 KiB blocks": func() *squashfs.FileSystem { return &squashfs.FileSystem{BlockSize: 4096} },
-	"1 MiB blocks": func() *squashfs.FileSystem { return &squashfs.FileSystem{BlockSize: 1 << 20} },
-	"all tails":    func() *squashfs.FileSystem { return &squashfs.FileSystem{Tails: squashfs.TailsAlways} },
-	"no tails":     func() *squashfs.FileSystem { return &squashfs.FileSystem{Tails: squashfs.TailsNever} },
-	"gzip, 16 KiB": func() *squashfs.FileSystem {
-		return &squashfs.FileSystem{Compression: squashfs.Gzip, Level: 9, BlockSize: 16 << 10}
-	},
-	"none, tails": func() *squashfs.FileSystem {
-		return &squashfs.FileSystem{Compression: squashfs.None, Tails: squashfs.TailsAlways, BlockSize: 4096}
-	},
-}
-
 func TestKernelSeesEverything(t *testing.T) {
 	for name, variant := range variants {
 		t.Run(name, func(t *testing.T) {
@@ -66,10 +48,8 @@ func requireNumbers(t *testing.T, dir string) {
 	_, err = f.ReadAt(got, 19<<30-10)
 	require.NoError(t, err)
 	want := make([]byte, len(got))
-	_, err = (&sparseContent{pos: 19<<30 - 10, size: 20 << 30, data: sparse(0).Data}).Read(want)
-	require.NoError(t, err)
-	for i := range want[10:700010] {
-		want[10+i] = byte((19<<30+i)%251) + 1
+	for i := range 700000 {
+		want[10+i] = byte((19<<30+int64(i))%251) + 1
 	}
 	require.Equal(t, want, got)
 }
@@ -96,10 +76,10 @@ func TestXZ(t *testing.T) {
 }
 
 func TestLargeDirectory(t *testing.T) {
-	tr := many(t, "dir/%d-%s", 30000)
+	tr := many(t, "dir/%d-%s", 20000)
 	dir := mount(t, &squashfs.FileSystem{Tree: tr})
 	requireSame(t, tr, dir)
-	for _, i := range []int{0, 1, 77, 12345, 29999} {
+	for _, i := range []int{0, 1, 77, 12345, 19999} {
 		_, err := os.Stat(filepath.Join(dir, fmt.Sprintf("dir/%d-%s", i, longName)))
 		require.NoError(t, err)
 	}
@@ -109,7 +89,7 @@ func TestLargeDirectory(t *testing.T) {
 }
 
 func TestManyDirectories(t *testing.T) {
-	tr := many(t, "a%[1]d/b/c%[1]d%[2]s", 5000)
+	tr := many(t, "a%[1]d/b/c%[1]d%[2]s", 2000)
 	requireSame(t, tr, mount(t, &squashfs.FileSystem{Tree: tr}))
 }
 

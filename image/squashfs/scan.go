@@ -67,7 +67,7 @@ func (b *builder) inode(n filetree.Node) uint32 { return b.inodeOf[n.Inode().ID(
 
 // number gives a node the next number and checks it.
 func (b *builder) number(n filetree.Node) error {
-	if len(b.nodeOf) == maxInodes {
+	if uint32(len(b.nodeOf)) == maxInodes {
 		return fileError(n, fmt.Errorf("%w: more than %d inodes", ErrUnsupported, uint32(maxInodes)))
 	}
 	b.nodeOf = append(b.nodeOf, uint32(n.ID()))

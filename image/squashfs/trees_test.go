@@ -7,7 +7,26 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/squashfs"
 )
+
+// variants are the ways to write an image.
+var variants = map[string]func() *squashfs.FileSystem{
+	"zstd":         func() *squashfs.FileSystem { return &squashfs.FileSystem{} },
+	"zstd-19":      func() *squashfs.FileSystem { return &squashfs.FileSystem{Level: 19, BlockSize: 1 << 20} },
+	"gzip":         func() *squashfs.FileSystem { return &squashfs.FileSystem{Compression: squashfs.Gzip} },
+	"none":         func() *squashfs.FileSystem { return &squashfs.FileSystem{Compression: squashfs.None} },
+	"4 KiB blocks": func() *squashfs.FileSystem { return &squashfs.FileSystem{BlockSize: 4096} },
+	"1 MiB blocks": func() *squashfs.FileSystem { return &squashfs.FileSystem{BlockSize: 1 << 20} },
+	"all tails":    func() *squashfs.FileSystem { return &squashfs.FileSystem{Tails: squashfs.TailsAlways} },
+	"no tails":     func() *squashfs.FileSystem { return &squashfs.FileSystem{Tails: squashfs.TailsNever} },
+	"gzip, 16 KiB": func() *squashfs.FileSystem {
+		return &squashfs.FileSystem{Compression: squashfs.Gzip, Level: 9, BlockSize: 16 << 10}
+	},
+	"none, tails": func() *squashfs.FileSystem {
+		return &squashfs.FileSystem{Compression: squashfs.None, Tails: squashfs.TailsAlways, BlockSize: 4096}
+	},
+}
 
 const longName = "and a name of some length"
 

@@ -1,0 +1,54 @@
+package squashfs_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"os"
+	"time"
+
+	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/squashfs"
+	"github.com/drivebay/drivebay/image/volume"
+)
+
+// A file system for an image file of its own. As a partition's content, package
+// image does all but making it and closing it.
+func Example() {
+	tree := filetree.New()
+	for path, e := range map[string]filetree.Entry{
+		"etc/hostname": filetree.File([]byte("drivebay\n"), 0o644),
+		"data":         filetree.File(make([]byte, 10<<20), 0o644),
+		"bin":          filetree.Symlink("usr/bin"),
+	} {
+		if _, err := tree.Add(path, e); err != nil {
+			log.Fatal(err)
+		}
+	}
+	root := &squashfs.FileSystem{Tree: tree, Compression: squashfs.Zstd, Level: 9}
+	defer root.Close()
+
+	plan, err := root.Plan(volume.Geometry{SectorSize: 512, Time: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)})
+	if err != nil {
+		log.Fatal(err)
+	}
+	info := plan.Info()
+	fmt.Println(info.Format, info.Size>>10, "KiB,", info.Files, "files")
+
+	f, err := os.CreateTemp("", "example-*.squashfs")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	w := volume.NewWriter(f, info.Size)
+	defer w.Close()
+	if err := plan.Write(context.Background(), w); err != nil {
+		log.Fatal(err)
+	}
+	if err := w.Flush(); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// squashfs 4 KiB, 5 files
+}
