@@ -90,7 +90,7 @@
 //     the seed.
 //   - files: a list of files.
 //   - file: the file that a raw content is copied from.
-//   - block-size: the size of a block. Left out, it is 4KiB.
+//   - block-size: the size of a block. Left out, it is 4KiB, of a squashfs 128KiB.
 //   - inodes: how many files there can be at least.
 //   - journal: the size of the journal, or none. Left out, it is by the size of the
 //     volume.
@@ -100,6 +100,9 @@
 //     the volume.
 //   - drop-unsupported: true leaves out what the format cannot hold, such as
 //     symbolic links on FAT, and lists it. Otherwise that is an error.
+//   - compression: zstd, gzip, xz or none. Left out, it is zstd.
+//   - level: how hard to compress: 1 to 22 with zstd, 1 to 9 with gzip. Left out, it
+//     is 3 or 6.
 //   - page-size: that of the machine that will use a swap space. Left out, it is
 //     4KiB.
 //   - options: a list of further arguments for the program that makes it, mkfs.xfs,
@@ -113,7 +116,7 @@
 //   - ext4: label, uuid, files, block-size, inodes, journal, reserved
 //   - iso9660: not supported yet
 //   - raw: file
-//   - squashfs: not supported yet
+//   - squashfs: files, block-size, drop-unsupported, compression, level
 //   - swap: label, uuid, page-size
 //   - verity: not supported yet
 //   - vfat: label, volume-id, files, fat-type, cluster-size, drop-unsupported

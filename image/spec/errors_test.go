@@ -55,11 +55,12 @@ var parseErrors = []parseError{
 
 	{"no format", "partitions: [{content: {label: x}}]", `%:1:24: partition 1: content: no format: want one of FORMATS`},
 	{"format", "partitions: [{content: {format: ntfs}}]", `%:1:33: partition 1: content: format "ntfs": want one of FORMATS`},
-	{"later format", "partitions: [{content: {format: squashfs}}]", `%:1:33: partition 1: content: format squashfs: not supported yet`},
+	{"later format", "partitions: [{content: {format: erofs}}]", `%:1:33: partition 1: content: format erofs: not supported yet`},
 	{
 		"key of another format", "partitions: [{content: {format: vfat, journal: none}}]",
 		`%:1:48: partition 1: content: key journal: format vfat has none: it has label, volume-id, files, fat-type, cluster-size, drop-unsupported`,
 	},
+	{"compression", "partitions: [{content: {format: squashfs, compression: rar}}]", `%:1:56: partition 1: content: compression "rar": want zstd, gzip, xz or none`},
 	{"raw", "partitions: [{content: {format: raw}}]", `%:1:24: partition 1: content: no file: format raw wants the file that it is copied from`},
 	{"fat type", "partitions: [{content: {format: vfat, fat-type: 8}}]", `%:1:49: partition 1: content: fat-type 8: want 12, 16 or 32`},
 	{"volume ID", "partitions: [{content: {format: vfat, volume-id: 12}}]", `%:1:50: partition 1: content: volume-id "12": want 8 hexadecimal digits, not all zero, such as 1234-ABCD`},
@@ -139,6 +140,6 @@ func TestParseLimits(t *testing.T) {
 }
 
 func TestErrNotSupported(t *testing.T) {
-	_, err := Parse("disk.yaml", strings.NewReader("partitions: [{content: {format: squashfs}}]"), ".")
+	_, err := Parse("disk.yaml", strings.NewReader("partitions: [{content: {format: erofs}}]"), ".")
 	require.ErrorIs(t, err, ErrNotSupported)
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/drivebay/drivebay/image/fat"
 	"github.com/drivebay/drivebay/image/filetree"
 	"github.com/drivebay/drivebay/image/mkfs"
+	"github.com/drivebay/drivebay/image/squashfs"
 	"github.com/drivebay/drivebay/image/swap"
 	"github.com/drivebay/drivebay/image/volume"
 )
@@ -70,10 +71,18 @@ var formats = map[string]format{
 			return fs, nil
 		},
 	},
-	"squashfs": {},
-	"erofs":    {},
-	"iso9660":  {},
-	"verity":   {},
+	"squashfs": {
+		keys: []string{"files", "block-size", "drop-unsupported", "compression", "level"},
+		content: func(_ *Spec, c *Content, files *filetree.Tree) (volume.Content, error) {
+			block, err := asInt("block-size", c.BlockSize)
+			return &squashfs.FileSystem{
+				Tree: files, BlockSize: block, Drop: c.DropUnsupported, Compression: c.Compression, Level: c.Level,
+			}, err
+		},
+	},
+	"erofs":   {},
+	"iso9660": {},
+	"verity":  {},
 }
 
 // mkfsFormat is a format that a program of the distribution writes.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 
 	"github.com/google/uuid"
@@ -133,9 +134,15 @@ func (l *Layout) Plan() (*image.Plan, error) {
 	return p, nil
 }
 
-// Close closes the sources. A plan of the layout cannot be built any more then.
+// Close closes the contents and their sources. A plan of the layout cannot be built any more then.
 func (l *Layout) Close() error {
 	var errs []error
+	for _, p := range l.Partitions {
+		// One that keeps what it has compressed in a temporary file.
+		if c, ok := p.Content.(io.Closer); ok {
+			errs = append(errs, c.Close())
+		}
+	}
 	for _, t := range l.Trees {
 		errs = append(errs, closeTree(t))
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/drivebay/drivebay/image/fat"
 	"github.com/drivebay/drivebay/image/filetree"
 	"github.com/drivebay/drivebay/image/mkfs"
+	"github.com/drivebay/drivebay/image/squashfs"
 	"github.com/drivebay/drivebay/image/swap"
 )
 
@@ -83,6 +84,7 @@ partitions:
   content: {format: xfs, label: x, uuid: 8f1c2c3e-0000-4000-8000-000000000006, drop-unsupported: true, options: [-m, crc=0]}
 - size: 1MiB
   content: {format: exfat, label: e, volume-id: 1234-abcd}
+- content: {format: squashfs, block-size: 64KiB, compression: gzip, level: 9, drop-unsupported: true}
 - content: {format: swap, label: s, uuid: 8f1c2c3e-0000-4000-8000-000000000005, page-size: 64KiB}
 blobs:
 - {name: boot, offset: 64KiB, file: boot.img}
@@ -115,6 +117,7 @@ blobs:
 				Type: mkfs.XFS, Label: "x", UUID: uuid.MustParse("8f1c2c3e-0000-4000-8000-000000000006"), Drop: true, Options: []string{"-m", "crc=0"},
 			}},
 			{Size: 1 << 20, Content: &mkfs.FileSystem{Type: mkfs.ExFAT, Label: "e", UUID: uuid.UUID{0x12, 0x34, 0xab, 0xcd}}},
+			{Content: &squashfs.FileSystem{BlockSize: 65536, Compression: squashfs.Gzip, Level: 9, Drop: true}},
 			{Content: &swap.Space{Label: "s", UUID: uuid.MustParse("8f1c2c3e-0000-4000-8000-000000000005"), PageSize: 65536}},
 		},
 		Blobs: []image.Blob{{Name: "boot", Offset: 64 << 10}},

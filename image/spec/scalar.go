@@ -19,10 +19,20 @@ import (
 
 	"github.com/drivebay/drivebay/image"
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/squashfs"
 )
 
 // Size is a number of bytes.
 type Size int64
+
+// parseCompression takes the name of a way to compress.
+func parseCompression(text string) (squashfs.Compression, error) {
+	c, err := squashfs.ParseCompression(text)
+	if err != nil {
+		return 0, errors.New("want zstd, gzip, xz or none")
+	}
+	return c, nil
+}
 
 // units are what may stand behind a number of bytes: powers of 1024, short as
 // sfdisk has them or long, and of 1000 as everybody else has them.
@@ -319,6 +329,7 @@ var scalars = func() map[reflect.Type]func(string) (any, error) {
 	for _, s := range []scalar{
 		of(parseSize), of(parseFree), of(parseReserved), of(parseJournal), of(parseDiskID), of(parseVolumeID), of(parseUUID),
 		of(parseTime), of(parseOwner), of(parseMode), of(parseDevice), of(parseTable), of(parseType), of(parseAttribute),
+		of(parseCompression),
 	} {
 		all[s.typ] = s.parse
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/drivebay/drivebay/image"
+	"github.com/drivebay/drivebay/image/squashfs"
 )
 
 // maxFile is the largest spec in bytes. It is written by hand, or by a program
@@ -52,21 +53,23 @@ type Partition struct {
 // Content describes what a partition holds. Which keys a format has besides
 // Format is in the documentation of the package.
 type Content struct {
-	Format          string    `yaml:"format"`
-	Label           string    `yaml:"label"`
-	UUID            uuid.UUID `yaml:"uuid"`
-	VolumeID        VolumeID  `yaml:"volume-id"`
-	Files           []File    `yaml:"files"`
-	File            string    `yaml:"file"`
-	BlockSize       Size      `yaml:"block-size"`
-	Inodes          int64     `yaml:"inodes"`
-	Journal         Journal   `yaml:"journal"`
-	Reserved        Percent   `yaml:"reserved"`
-	FATType         int       `yaml:"fat-type"`
-	ClusterSize     Size      `yaml:"cluster-size"`
-	DropUnsupported bool      `yaml:"drop-unsupported"`
-	PageSize        Size      `yaml:"page-size"`
-	Options         []string  `yaml:"options"`
+	Format          string               `yaml:"format"`
+	Label           string               `yaml:"label"`
+	UUID            uuid.UUID            `yaml:"uuid"`
+	VolumeID        VolumeID             `yaml:"volume-id"`
+	Files           []File               `yaml:"files"`
+	File            string               `yaml:"file"`
+	BlockSize       Size                 `yaml:"block-size"`
+	Inodes          int64                `yaml:"inodes"`
+	Journal         Journal              `yaml:"journal"`
+	Reserved        Percent              `yaml:"reserved"`
+	FATType         int                  `yaml:"fat-type"`
+	ClusterSize     Size                 `yaml:"cluster-size"`
+	DropUnsupported bool                 `yaml:"drop-unsupported"`
+	Compression     squashfs.Compression `yaml:"compression"`
+	Level           int                  `yaml:"level"`
+	PageSize        Size                 `yaml:"page-size"`
+	Options         []string             `yaml:"options"`
 
 	place
 }
