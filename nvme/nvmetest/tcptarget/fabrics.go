@@ -8,7 +8,7 @@ import (
 )
 
 // opcodeFabrics is that of all Fabrics commands; their type is in byte 4.
-const opcodeFabrics = 0x7f
+const opcodeFabrics = uint8(nvme.AdminFabrics)
 
 // Fabrics command types: NVMe Base 2.0, 6.
 const (
@@ -32,6 +32,7 @@ const (
 	statusConnectFormat     nvme.Status = 0x180
 	statusControllerBusy    nvme.Status = 0x181
 	statusConnectParameters nvme.Status = 0x182
+	statusConnectHost       nvme.Status = 0x184
 )
 
 // SGL descriptors: type in bits 7:4, subtype in 3:0. NVMe Base 2.0, 4.1.2.
@@ -146,7 +147,7 @@ func discoveryLog(nqn, address, port string, v6 bool) []byte {
 	if v6 {
 		e[1] = 2
 	}
-	e[3] = 2 << 0                                    // TREQ: secure channel not required
+	e[3] = 2                                         // TREQ: secure channel not required
 	binary.LittleEndian.PutUint16(e[4:], 1)          // PORTID
 	binary.LittleEndian.PutUint16(e[6:], 0xffff)     // CNTLID: dynamic
 	binary.LittleEndian.PutUint16(e[8:], queueDepth) // ASQSZ

@@ -139,20 +139,15 @@ var headerSizes = map[pduType]int{
 	typeICReq: icSize, typeH2CTermReq: termSize, typeCapsuleCmd: commandSize, typeH2CData: dataHeaderSize,
 }
 
-// hostFlags are those that a host may set.
-var hostFlags = map[pduType]uint8{
-	typeCapsuleCmd: flagHeaderDigest | flagDataDigest,
-	typeH2CData:    flagHeaderDigest | flagDataDigest | flagLast,
-}
-
 // framing is what a connection has agreed on.
 type framing struct {
 	headerDigest, dataDigest bool
 	hostAlignment            int // bytes: C2HData's data starts at a multiple
 }
 
-// decodeCommon decodes the start of a PDU from a host, and checks it: what comes
-// after it can then be read. limit is how much data a PDU may have, in bytes.
+// decodeCommon decodes the start of a PDU from a host, and checks all of it: what
+// comes after it can then be read. limit is how much data a PDU may have, in
+// bytes.
 func (f framing) decodeCommon(b []byte, limit int) (h commonHeader, err error) {
 	if err := wire.Decode(b[:commonSize], h.walk); err != nil {
 		return h, err
@@ -161,13 +156,12 @@ func (f framing) decodeCommon(b []byte, limit int) (h commonHeader, err error) {
 	if !known {
 		return h, fatal(InvalidHeaderField, 0, "PDU type is %#02x, want that of a host's PDU: 0, 2, 4 or 6", uint8(h.Type))
 	}
-	want := hostFlags[h.Type] & flagLast & h.Flags
-	if f.headerDigest && hostFlags[h.Type] != 0 {
-		want |= flagHeaderDigest
-	}
-	hasData := int64(h.Size) > int64(size+digestSize) || h.Type == typeH2CData
-	if f.dataDigest && hostFlags[h.Type] != 0 && (h.Flags&flagDataDigest != 0 || hasData) {
-		want |= flagDataDigest
+	var want uint8
+	switch {
+	case h.Type == typeH2CData:
+		want = f.flags(true) | h.Flags&flagLast
+	case h.Type == typeCapsuleCmd:
+		want = f.flags(h.DataOffset != 0)
 	}
 	switch {
 	case h.Flags != want:
@@ -180,48 +174,52 @@ func (f framing) decodeCommon(b []byte, limit int) (h commonHeader, err error) {
 
 // checkSize checks PLEN and PDO.
 func (f framing) checkSize(h *commonHeader, limit int) error {
-	head := f.headSize(h)
-	data, overhead := int64(h.Size)-int64(h.HeaderSize), int64(head)-int64(h.HeaderSize)
-	switch h.Type {
-	case typeICReq:
-		if h.Size != icSize {
-			return fatal(InvalidHeaderField, 4, "PLEN of ICReq is %d, want %d", h.Size, icSize)
-		}
-	case typeH2CTermReq:
-		if data < 0 || data > maxTermData {
+	head := f.headSize(h.Type)
+	switch {
+	case h.Type == typeH2CTermReq:
+		if h.Size < termSize || h.Size > termSize+maxTermData {
 			return fatal(InvalidHeaderField, 4, "PLEN of H2CTermReq is %d, want %d to %d", h.Size, termSize, termSize+maxTermData)
 		}
-		return nil
-	case typeCapsuleCmd, typeH2CData:
-		if data == overhead && h.Type == typeCapsuleCmd {
-			break
+	case h.Type == typeICReq || h.Type == typeCapsuleCmd && h.DataOffset == 0:
+		if h.DataOffset != 0 {
+			return fatal(InvalidHeaderField, 3, "PDO of ICReq is %d, want 0", h.DataOffset)
 		}
-		overhead = int64(h.DataOffset) - int64(h.HeaderSize) + f.tail()
-		if int(h.DataOffset) != head { // CPDA is 0: dwords
+		if int64(h.Size) != int64(head) {
+			return fatal(InvalidHeaderField, 4, "PLEN of PDU type %#02x without data is %d, want %d", uint8(h.Type), h.Size, head)
+		}
+	default:
+		if int(h.DataOffset) != head { // CPDA is 0: padded to dwords
 			return fatal(InvalidHeaderField, 3, "PDO of PDU type %#02x is %d, want %d", uint8(h.Type), h.DataOffset, head)
 		}
-		if data < overhead+1 || data-overhead > int64(limit) {
-			return fatal(InvalidHeaderField, 4, "PLEN of PDU type %#02x is %d, want up to %d bytes of data", uint8(h.Type), h.Size, limit)
+		if n := int64(h.Size) - int64(head) - int64(f.tail()); n < 1 || n > int64(limit) {
+			return fatal(InvalidHeaderField, 4, "PDU type %#02x with a PLEN of %d has %d bytes of data, want 1 to %d", uint8(h.Type), h.Size, n, limit)
 		}
-		return nil
-	}
-	if h.DataOffset != 0 {
-		return fatal(InvalidHeaderField, 3, "PDO of PDU type %#02x is %d, want 0 where there is no data", uint8(h.Type), h.DataOffset)
 	}
 	return nil
 }
 
-// headSize returns the bytes of a PDU's header, with its digest.
-func (f framing) headSize(h *commonHeader) int {
-	n := int(h.HeaderSize)
-	if f.headerDigest && hostFlags[h.Type] != 0 {
+// flags returns the flags of a PDU that has digests as agreed.
+func (f framing) flags(data bool) (flags uint8) {
+	if f.headerDigest {
+		flags |= flagHeaderDigest
+	}
+	if f.dataDigest && data {
+		flags |= flagDataDigest
+	}
+	return flags
+}
+
+// headSize returns the bytes of the header of a host's PDU, with its digest.
+func (f framing) headSize(t pduType) int {
+	n := headerSizes[t]
+	if f.headerDigest && (t == typeCapsuleCmd || t == typeH2CData) {
 		n += digestSize
 	}
 	return n
 }
 
 // tail returns the bytes that follow a PDU's data.
-func (f framing) tail() int64 {
+func (f framing) tail() int {
 	if f.dataDigest {
 		return digestSize
 	}
@@ -233,5 +231,5 @@ func (f framing) dataSize(h *commonHeader) int {
 	if h.DataOffset == 0 {
 		return 0
 	}
-	return int(h.Size) - int(h.DataOffset) - int(f.tail())
+	return int(h.Size) - int(h.DataOffset) - f.tail()
 }

@@ -1,0 +1,84 @@
+package tcptarget
+
+import (
+	"net"
+	"strconv"
+
+	"github.com/drivebay/drivebay/nvme"
+)
+
+// discover carries out a command of a discovery controller: NVMe Base 2.0,
+// 3.1.2.3.
+func (a *association) discover(cmd *nvme.Command) nvme.Completion {
+	switch cmd.Opcode {
+	case nvme.AdminIdentify:
+		return a.discoverIdentify(cmd)
+	case nvme.AdminGetLogPage:
+		return a.discoverLog(cmd)
+	case nvme.AdminKeepAlive:
+		return nvme.Completion{}
+	case nvme.AdminAsyncEvent:
+		<-a.ctx.Done() // nothing ever happens
+		return nvme.Completion{Status: nvme.StatusAbortedByHost}
+	case nvme.AdminSetFeatures:
+		if nvme.FeatureID(cmd.CDW10) == nvme.FeatureKeepAlive && len(cmd.Data) == 0 {
+			a.setKeepAlive(cmd.CDW11)
+			return nvme.Completion{}
+		}
+		return nvme.Completion{Status: invalidField}
+	}
+	return nvme.Completion{Status: nvme.StatusInvalidOpcode.WithDNR()}
+}
+
+func (a *association) discoverIdentify(cmd *nvme.Command) nvme.Completion {
+	if nvme.CNS(cmd.CDW10) != nvme.CNSController || cmd.NSID != 0 {
+		return nvme.Completion{Status: invalidField}
+	}
+	if len(cmd.Data) != 4096 {
+		return nvme.Completion{Status: invalidLength}
+	}
+	of := &a.t.profile.Controller
+	b, err := nvme.Encode(&nvme.IdentifyController{
+		SerialNumber: of.SerialNumber, ModelNumber: "Drivebay discovery", FirmwareRevision: "1",
+		ControllerID: a.id, Version: a.t.version(), Type: nvme.DiscoveryController,
+		LogPages: nvme.SupportsExtendedData, SubsystemNQN: discoveryNQN,
+	})
+	if err != nil {
+		return nvme.Completion{Status: nvme.StatusInternalError}
+	}
+	copy(cmd.Data, b)
+	a.t.overFabrics(cmd.Data)
+	clear(cmd.Data[identifySUBNQN : identifySUBNQN+256])
+	copy(cmd.Data[identifySUBNQN:], discoveryNQN)
+	return nvme.Completion{}
+}
+
+// discoverLog answers the discovery log page: NVMe Base 2.0, 5.16.1.23.
+func (a *association) discoverLog(cmd *nvme.Command) nvme.Completion {
+	size := (uint64(cmd.CDW10>>16) | uint64(cmd.CDW11&0xffff)<<16 + 1) * 4
+	offset := uint64(cmd.CDW12) | uint64(cmd.CDW13)<<32
+	host, port, err := net.SplitHostPort(a.local())
+	n, _ := strconv.Atoi(port)
+	switch {
+	case err != nil || n == 0:
+		return nvme.Completion{Status: nvme.StatusInternalError}
+	case nvme.LogPageID(cmd.CDW10) != nvme.LogDiscovery:
+		return nvme.Completion{Status: nvme.StatusInvalidLogPage.WithDNR()}
+	case size != uint64(len(cmd.Data)):
+		return nvme.Completion{Status: invalidLength}
+	}
+	ip := net.ParseIP(host)
+	log := discoveryLog(a.t.o.NQN, host, port, ip != nil && ip.To4() == nil)
+	if offset%4 != 0 || offset > uint64(len(log)) {
+		return nvme.Completion{Status: invalidField}
+	}
+	clear(cmd.Data[copy(cmd.Data, log[offset:]):])
+	return nvme.Completion{}
+}
+
+// local is the address that the host has connected to.
+func (a *association) local() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.queues[0].conn.LocalAddr().String()
+}
