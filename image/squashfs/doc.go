@@ -31,15 +31,16 @@
 // Contents are as they were at the first Plan, whatever becomes of them until the
 // image is written.
 //
-// The temporary file belongs to the FileSystem, and [FileSystem.Close] gives it
-// back.
+// The temporary file is in [FileSystem.TempDir] and belongs to the FileSystem:
+// [FileSystem.Close] gives it back.
 //
 // # How it is made
 //
 // One goroutine reads the files in the order of the tree and cuts them into blocks,
 // as many as there are CPUs compress them, and one writes them in the order in
 // which they were read. Memory is bounded by the number of CPUs times the block
-// size, but for some 30 bytes for each file.
+// size, but for some 30 bytes for each file, and 60 more for one that is as long as
+// another and differs from it.
 //
 // # Determinism
 //

@@ -132,3 +132,28 @@ func TestSpoolRewinds(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "in the file", string(b))
 }
+
+// What does not fit the short inode of a regular file gets a long one.
+func TestInodeOfALargeImage(t *testing.T) {
+	tr := filetree.New()
+	n, err := tr.Add("file", filetree.Entry{Mode: 0o644, Size: 1 << 32})
+	require.NoError(t, err)
+	short, err := tr.Add("short", filetree.Entry{Mode: 0o644, Size: 1<<32 - 1})
+	require.NoError(t, err)
+	for _, tc := range []struct {
+		node filetree.Node
+		c    content
+		typ  uint16
+		size int
+	}{
+		{short, content{start: math.MaxUint32, tail: noTail, blocks: []uint32{7, 8}}, typeRegular, 32 + 8},
+		{short, content{start: math.MaxUint32 + 1, tail: noTail, blocks: []uint32{7, 8}}, typeRegular + typeExtended, 56 + 8},
+		{short, content{sparse: 1, tail: noTail, blocks: []uint32{0, 3, 9}}, typeRegular + typeExtended, 56 + 16},
+		{n, content{tail: noTail}, typeRegular + typeExtended, 56},
+	} {
+		b := &builder{params: params{tree: tr}, idOf: map[uint32]uint16{0: 0}, inodeOf: []uint32{1, 2, 3}, refs: make([]metaRef, 3), inodes: newMetaWriter(nil)}
+		b.regularInode(tc.node, &tc.c)
+		require.Equal(t, tc.size, len(b.inodes.raw))
+		require.Equal(t, tc.typ, binary.LittleEndian.Uint16(b.inodes.raw))
+	}
+}
