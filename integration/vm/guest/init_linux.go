@@ -137,6 +137,9 @@ func (p *initProcess) prepare() error {
 			return err
 		}
 	}
+	if err := makeNodes(p.job.Modules); err != nil {
+		return err
+	}
 	if err := unix.Sethostname([]byte("drivebay")); err != nil {
 		return os.NewSyscallError("sethostname", err)
 	}

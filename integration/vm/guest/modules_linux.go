@@ -49,6 +49,34 @@ func (m *modules) load(name, parameters string) error {
 	return nil
 }
 
+// makeNodes makes the nodes of devices whose module is loaded when somebody opens
+// them, as kmod's static-nodes does: a module says "devname:fuse" and
+// "char-major-10-229" of itself.
+func makeNodes(all []module) error {
+	for _, one := range all {
+		var name string
+		var major, minor uint32
+		for _, alias := range one.Aliases {
+			if n, ok := strings.CutPrefix(alias, "devname:"); ok {
+				name = n
+			} else if n, _ := fmt.Sscanf(alias, "char-major-%d-%d", &major, &minor); n != 2 {
+				continue
+			}
+		}
+		node := "/dev/" + name
+		if name == "" || minor == 0 || exists(node) {
+			continue
+		}
+		if err := os.MkdirAll(path.Dir(node), 0o755); err != nil {
+			return err
+		}
+		if err := unix.Mknod(node, unix.S_IFCHR|0o600, int(unix.Mkdev(major, minor))); err != nil {
+			return fmt.Errorf("make %s: %w", node, err)
+		}
+	}
+	return nil
+}
+
 // find returns the modules that a name or alias means. An alias in a module may be
 // a pattern.
 func (m *modules) find(name string) (found []string) {

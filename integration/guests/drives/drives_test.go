@@ -1,0 +1,227 @@
+package drives
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/drivebay/drivebay/fixture"
+	"github.com/drivebay/drivebay/nvme"
+)
+
+// drive opens the controller that may be destroyed.
+func drive(t *testing.T) (*nvme.Controller, string) {
+	serial := os.Getenv("DRIVEBAY_DRIVE")
+	if serial == "" {
+		t.Skip("DRIVEBAY_DRIVE names no drive that may be formatted")
+	}
+	fixture.RequireRoot(t)
+	controllers, err := filepath.Glob("/sys/class/nvme/nvme*")
+	require.NoError(t, err)
+	for _, dir := range controllers {
+		b, err := os.ReadFile(dir + "/serial")
+		require.NoError(t, err)
+		if strings.TrimSpace(string(b)) != serial {
+			continue
+		}
+		path := "/dev/" + filepath.Base(dir)
+		c, err := nvme.Open(t.Context(), path)
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, c.Close()) })
+		return c, path
+	}
+	t.Fatalf("no drive has the serial number %q among %q", serial, controllers)
+	return nil, ""
+}
+
+// cli returns what nvme-cli prints of a page, as JSON.
+func cli(t *testing.T, args ...string) any {
+	t.Helper()
+	cmd := exec.Command(fixture.RequireTool(t, "nvme"), append(args, "-o", "json")...)
+	out, err := cmd.Output()
+	require.NoError(t, err, "%v", cmd.Args)
+	return parse(t, out[max(bytes.IndexByte(out, '{'), 0):])
+}
+
+func parse(t *testing.T, b []byte) any {
+	t.Helper()
+	var v any
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	require.NoError(t, d.Decode(&v), "%s", b)
+	return v
+}
+
+// differences compares what nvme-cli has with ours, member by member.
+func differences(path string, ours, theirs any) (all []string) {
+	switch theirs := theirs.(type) {
+	case map[string]any:
+		o, _ := ours.(map[string]any)
+		for _, name := range slices.Sorted(maps.Keys(theirs)) {
+			all = append(all, differences(path+"."+name, o[name], theirs[name])...)
+		}
+	case []any:
+		o, _ := ours.([]any)
+		if len(o) < len(theirs) {
+			return []string{fmt.Sprintf("%s has %d members, want %d", path, len(o), len(theirs))}
+		}
+		for i := range theirs {
+			all = append(all, differences(fmt.Sprintf("%s[%d]", path, i), o[i], theirs[i])...)
+		}
+	default:
+		if o, want := strings.TrimSpace(fmt.Sprint(ours)), strings.TrimSpace(fmt.Sprint(theirs)); o != want {
+			all = append(all, fmt.Sprintf("%s is %s, want %s", path, o, want))
+		}
+	}
+	return all
+}
+
+func requireSame(t *testing.T, ours any, theirs any) {
+	t.Helper()
+	b, err := json.Marshal(ours)
+	require.NoError(t, err)
+	require.Empty(t, differences("", parse(t, b), theirs))
+}
+
+func TestIdentify(t *testing.T) {
+	c, path := drive(t)
+	controller, err := c.Identify(t.Context())
+	require.NoError(t, err)
+	requireSame(t, controller, cli(t, "id-ctrl", path))
+	ns, err := c.IdentifyNamespace(t.Context(), 1)
+	require.NoError(t, err)
+	requireSame(t, ns, cli(t, "id-ns", path, "-n", "1"))
+	active, err := c.ActiveNamespaces(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, nvme.NamespaceList{1}, active)
+}
+
+func TestLogs(t *testing.T) {
+	c, path := drive(t)
+	smart, err := c.SMARTLog(t.Context())
+	require.NoError(t, err)
+	theirs := cli(t, "smart-log", path).(map[string]any)
+	for _, moves := range []string{"data_units_read", "host_read_commands", "controller_busy_time", "power_on_hours"} {
+		delete(theirs, moves)
+	}
+	requireSame(t, smart, theirs)
+	firmware, err := c.FirmwareSlotLog(t.Context())
+	require.NoError(t, err)
+	for _, device := range cli(t, "fw-log", path).(map[string]any) { // by the device's name
+		b, err := json.Marshal(firmware)
+		require.NoError(t, err)
+		ours := parse(t, b).(map[string]any)
+		if one, ok := ours[filepath.Base(path)]; ok {
+			ours = one.(map[string]any)
+		}
+		t.Logf("firmware: ours %v, nvme-cli's %v", ours, device)
+	}
+}
+
+// TestFormat formats to every LBA format, with metadata apart and in the blocks and
+// with all kinds of protection, and lets nvme-cli and the kernel tell the result.
+func TestFormat(t *testing.T) {
+	c, path := drive(t)
+	before, err := c.IdentifyNamespace(t.Context(), 1)
+	require.NoError(t, err)
+	b, err := json.Marshal(before)
+	require.NoError(t, err)
+	formats := parse(t, b).(map[string]any)["lbafs"].([]any)
+	n := 0
+	for i, f := range formats {
+		number := func(name string) int {
+			v, err := f.(map[string]any)[name].(json.Number).Int64()
+			require.NoError(t, err)
+			return int(v)
+		}
+		for _, o := range combinations(i, number("ms")) {
+			t.Run(fmt.Sprintf("LBA format %d, extended %t, protection %d, first %t", i, o.ExtendedLBA, o.Protection, o.ProtectionFirst), func(t *testing.T) {
+				require.NoError(t, c.Format(t.Context(), o))
+				got, err := c.IdentifyNamespace(t.Context(), 1)
+				require.NoError(t, err)
+				requireSame(t, got, cli(t, "id-ns", path, "-n", "1"))
+				requireKernel(t, path+"n1", 1<<number("ds"), number("ms"))
+			})
+			n++
+		}
+	}
+	require.Greater(t, n, 8)
+	require.NoError(t, c.Format(t.Context(), nvme.FormatOptions{NSID: 1}))
+}
+
+func combinations(format, metadata int) []nvme.FormatOptions {
+	all := []nvme.FormatOptions{{NSID: 1, Format: format}}
+	if metadata == 0 {
+		return all
+	}
+	all = append(all, nvme.FormatOptions{NSID: 1, Format: format, ExtendedLBA: true})
+	for protection := uint8(1); protection <= 3; protection++ {
+		for _, first := range []bool{false, true} {
+			all = append(all, nvme.FormatOptions{
+				NSID: 1, Format: format, Protection: protection, ProtectionFirst: first, ExtendedLBA: first,
+			})
+		}
+	}
+	return all
+}
+
+// requireKernel wants the kernel to have seen the new size of blocks. One with
+// metadata that it cannot handle it gives no capacity.
+func requireKernel(t *testing.T, path string, block, metadata int) {
+	b, err := os.ReadFile("/sys/block/" + filepath.Base(path) + "/queue/logical_block_size")
+	require.NoError(t, err)
+	if metadata == 0 {
+		require.Equal(t, fmt.Sprint(block), strings.TrimSpace(string(b)))
+	}
+}
+
+func TestReadAndWrite(t *testing.T) {
+	c, path := drive(t)
+	for _, format := range []int{0, 4} { // 512 and 4096 bytes, no metadata
+		require.NoError(t, c.Format(t.Context(), nvme.FormatOptions{NSID: 1, Format: format}))
+		ns, err := c.Namespace(t.Context(), 1)
+		require.NoError(t, err)
+		data := bytes.Repeat([]byte("drivebay"), ns.BlockBytes()) // 8 blocks
+		require.NoError(t, ns.Write(t.Context(), 16, data, nvme.IOOptions{}))
+		require.NoError(t, ns.Flush(t.Context()))
+		require.NoError(t, ns.Compare(t.Context(), 16, data, nvme.IOOptions{}))
+		got := make([]byte, len(data))
+		require.NoError(t, ns.Read(t.Context(), 16, got, nvme.IOOptions{}))
+		require.Equal(t, data, got)
+
+		f, err := os.Open(path + "n1")
+		require.NoError(t, err)
+		kernels := make([]byte, len(data))
+		_, err = f.ReadAt(kernels, int64(16*ns.BlockBytes()))
+		require.NoError(t, err)
+		require.NoError(t, f.Close())
+		require.Equal(t, data, kernels, "what the kernel reads")
+
+		data[0] ^= 1
+		err = ns.Compare(t.Context(), 16, data, nvme.IOOptions{})
+		var e *nvme.CommandError
+		require.ErrorAs(t, err, &e)
+		t.Log(err)
+	}
+}
+
+func TestReset(t *testing.T) {
+	c, _ := drive(t)
+	before, err := c.Identify(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, c.Reset(t.Context()))
+	after, err := c.Identify(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, before, after)
+	require.Error(t, c.ResetSubsystem(context.WithoutCancel(t.Context())), "QEMU has no subsystem reset")
+}
