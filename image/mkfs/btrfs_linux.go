@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"time"
 
@@ -17,7 +16,12 @@ import (
 
 func makeBtrfs(j *job) error {
 	if j.tree == nil {
-		return j.run(0, append(j.btrfsArgs(), j.path())...)
+		run := func() error { return j.run(0, append(j.btrfsArgs(), j.path())...) }
+		err := privately(run)
+		if errors.Is(err, unix.EPERM) {
+			err = run() // whoever may not do that sees no disks either
+		}
+		return err
 	}
 	s, err := newStage()
 	if err != nil {
@@ -149,28 +153,14 @@ func setTime(path string, t time.Time) error {
 	return os.NewSyscallError("utimensat", err)
 }
 
-// run runs a command that sees the tree at a path. It does so in a mount namespace
-// of a thread of its own, with which the namespace ends.
+// run runs a command that sees the tree at a path.
 func (s *stage) run(command func(dir string) *exec.Cmd) error {
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
-		done <- s.runHere(command)
-	}()
-	return <-done
-}
-
-func (s *stage) runHere(command func(dir string) *exec.Cmd) error {
-	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
-		return os.NewSyscallError("unshare", err)
-	}
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return os.NewSyscallError("mount", err)
-	}
-	// Any directory will do; there, it hides nothing that the command needs.
-	dir := os.TempDir()
-	if err := unix.MoveMount(s.fd, "", unix.AT_FDCWD, dir, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
-		return os.NewSyscallError("move_mount", err)
-	}
-	return runCommand(command(dir))
+	return privately(func() error {
+		// Any directory will do; there, it hides nothing that the command needs.
+		dir := os.TempDir()
+		if err := unix.MoveMount(s.fd, "", unix.AT_FDCWD, dir, unix.MOVE_MOUNT_F_EMPTY_PATH); err != nil {
+			return os.NewSyscallError("move_mount", err)
+		}
+		return runCommand(command(dir))
+	})
 }

@@ -43,7 +43,8 @@ func (p *plan) write(ctx context.Context, w *volume.Writer) error {
 // command returns a command of one of the kind's programs.
 func (j *job) command(program int, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(j.ctx, j.programs[program], args...)
-	cmd.Env = append(os.Environ(), "LC_ALL=C", "DETERMINISTIC_SEED=1")
+	cmd.Env = append(os.Environ(), "LC_ALL=C", "DETERMINISTIC_SEED=1",
+		"BLKID_FILE=/dev/null") // no list of the disks that were here once
 	if !j.time.IsZero() {
 		cmd.Env = append(cmd.Env, "SOURCE_DATE_EPOCH="+strconv.FormatInt(j.time.Unix(), 10))
 	}
