@@ -37,6 +37,7 @@ func TestToolsKnowIt(t *testing.T) {
 func TestAsSmallAsMksquashfs(t *testing.T) {
 	tr := everything(t)
 	dir := unsquash(t, write(t, &squashfs.FileSystem{Tree: tr}, 0))
+	require.NoError(t, os.Remove(filepath.Join(dir, "holes/huge"))) // of which mksquashfs reads all holes
 	tr, err := filetree.FromDir(dir)
 	require.NoError(t, err)
 	defer tr.Close()

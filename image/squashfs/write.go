@@ -3,6 +3,7 @@ package squashfs
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"hash"
 
 	"github.com/drivebay/drivebay/image/filetree"
@@ -90,7 +91,7 @@ func (w *writer) block(j *job) error {
 // data writes a block and returns its length as inodes and fragments have it.
 func (w *writer) data(j *job) (uint32, error) {
 	if j.err != nil {
-		return 0, j.err
+		return 0, fmt.Errorf("squashfs: %s: %w", w.compression, j.err)
 	}
 	if j.raw {
 		return uint32(len(j.in)) | dataRaw, w.spool.write(j.in)
