@@ -55,7 +55,8 @@ var suites = []suite{
 	{name: "disks", packages: []string{"integration/guests/disks"}},
 	{
 		name: "drives", packages: []string{"integration/guests/drives"},
-		flags: []string{"nvme=serial=victim,size=16M"}, env: []string{"DRIVEBAY_DRIVE=victim"},
+		flags: []string{"nvme=serial=victim,size=16M", "nvme=serial=nvme1,size=16M,hotplug=true"},
+		env:   []string{"DRIVEBAY_DRIVE=victim", "DRIVEBAY_DRIVE_TO_UNPLUG=nvme1"},
 	},
 }
 

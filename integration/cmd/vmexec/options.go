@@ -69,7 +69,7 @@ func (o *options) flags(output io.Writer) *flag.FlagSet {
 	f.Var(&o.onDemand, "ondemand", "`module` that may be loaded later; repeat it for more (vfat and others always may)")
 	f.Var(&o.files, "file", "file or directory to pack, under the same `path`; repeat it for more")
 	f.Var(&o.tools, "tool", "`program` of this machine to pack, with its libraries; repeat it for more")
-	f.Var(&o.nvme, "nvme", "an NVMe drive in memory, by `properties`: size=64M,block=4096,ms=8,pi=1; repeat it for more")
+	f.Var(&o.nvme, "nvme", "an NVMe drive in memory, by `properties`: size=64M,block=4096,ms=8,pi=1,hotplug=true; repeat it for more")
 	f.StringVar(&o.scratch, "scratch", "", "`size` of an ext4 file system at /var/tmp, which becomes TMPDIR too: 512M")
 	f.BoolVar(&o.udev, "udev", false, "run this machine's udevd in the guest")
 	f.BoolVar(&o.fetch, "fetch", false, "bring Debian's kernels into the cache, and exit")
@@ -150,6 +150,9 @@ func (o *options) machine() (vm.Machine, error) {
 		if err != nil {
 			return vm.Machine{}, fmt.Errorf("flag -nvme %q: %w", spec, err)
 		}
+		if d.Port != "" {
+			m.Devices = append(m.Devices, &vm.RootPort{ID: d.Port, Slot: i + 1})
+		}
 		m.Devices = append(m.Devices, d)
 	}
 	if o.scratch != "" {
@@ -208,10 +211,15 @@ func parseNVMe(id, spec string) (*vm.NVMe, error) {
 			ns.Metadata, err = strconv.Atoi(value)
 		case "pi":
 			ns.Protection, err = strconv.Atoi(value)
+		case "hotplug":
+			var port bool
+			if port, err = strconv.ParseBool(value); port {
+				d.Port = id + "-port"
+			}
 		case "extended":
 			ns.Extended, err = strconv.ParseBool(value)
 		default:
-			err = fmt.Errorf("unknown property %q: there are size, file, serial, block, ms, pi, extended", name)
+			err = fmt.Errorf("unknown property %q: there are size, file, serial, block, ms, pi, extended, hotplug", name)
 		}
 		if err != nil {
 			return nil, err

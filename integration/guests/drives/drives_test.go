@@ -12,18 +12,23 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/drivebay/drivebay/fixture"
+	"github.com/drivebay/drivebay/integration/vm/guest"
 	"github.com/drivebay/drivebay/nvme"
 )
 
 // drive opens the controller that may be destroyed.
-func drive(t *testing.T) (*nvme.Controller, string) {
-	serial := os.Getenv("DRIVEBAY_DRIVE")
+func drive(t *testing.T) (*nvme.Controller, string) { return open(t, "DRIVEBAY_DRIVE") }
+
+// open opens the controller whose serial number an environment variable says.
+func open(t *testing.T, variable string) (*nvme.Controller, string) {
+	serial := os.Getenv(variable)
 	if serial == "" {
-		t.Skip("DRIVEBAY_DRIVE names no drive that may be formatted")
+		t.Skipf("%s names no drive", variable)
 	}
 	fixture.RequireRoot(t)
 	controllers, err := filepath.Glob("/sys/class/nvme/nvme*")
@@ -224,4 +229,45 @@ func TestReset(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, before, after)
 	require.Error(t, c.ResetSubsystem(context.WithoutCancel(t.Context())), "QEMU has no subsystem reset")
+}
+
+// TestHotUnplug pulls the drive out while commands are under way: each of them
+// ends, with an error once the drive is gone, and nothing hangs.
+func TestHotUnplug(t *testing.T) {
+	c, path := open(t, "DRIVEBAY_DRIVE_TO_UNPLUG")
+	id := os.Getenv("DRIVEBAY_DRIVE_TO_UNPLUG")
+	ns, err := c.Namespace(t.Context(), 1)
+	require.NoError(t, err)
+	ended := make(chan error)
+	started := make(chan struct{})
+	go func() {
+		data := make([]byte, 64<<10)
+		for n := 0; ; n++ {
+			if n == 10 {
+				close(started)
+			}
+			if err := ns.Write(context.WithoutCancel(t.Context()), 0, data, nvme.IOOptions{}); err != nil {
+				ended <- err
+				return
+			}
+		}
+	}()
+	<-started
+	_, err = guest.Host("device_del", map[string]any{"id": id})
+	require.NoError(t, err)
+	select {
+	case err := <-ended:
+		t.Log("the last command: ", err)
+	case <-time.After(time.Minute):
+		t.Fatal("commands go on, a minute after the drive was pulled out")
+	}
+	_, err = c.Identify(t.Context())
+	require.Error(t, err)
+	t.Log("the next command: ", err)
+	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Stat(path + "n1"); os.IsNotExist(err) {
+			return
+		}
+		require.True(t, time.Now().Before(end), "%sn1 is still there", path)
+	}
 }
