@@ -1,10 +1,15 @@
 package tcptarget_test
 
 import (
+	"bytes"
+	"context"
 	"os"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/drivebay/drivebay/fixture"
 	"github.com/drivebay/drivebay/nvme"
@@ -12,12 +17,15 @@ import (
 	"github.com/drivebay/drivebay/nvme/nvmetest/tcptarget"
 )
 
+func requireKernelDriver(t *testing.T) {
+	t.Helper()
+	fixture.RequireKernelNVMe(t)
+	logKernel(t)
+}
+
 func attach(t *testing.T, o tcptarget.Options, p nvmetest.Profile, changes ...func(*nvmetest.Profile)) (*nvmetest.Drive, *tcptarget.Attached) {
 	t.Helper()
-	fixture.RequireRoot(t)
-	if _, err := os.Stat(tcptarget.FabricsDevice); err != nil {
-		t.Skipf("needs the kernel modules nvme-fabrics and nvme-tcp: %v", err)
-	}
+	requireKernelDriver(t)
 	drive, err := nvmetest.New(p, changes...)
 	require.NoError(t, err)
 	o.Logf = t.Logf
@@ -27,32 +35,152 @@ func attach(t *testing.T, o tcptarget.Options, p nvmetest.Profile, changes ...fu
 	return drive, a
 }
 
-func TestKernelIdentifies(t *testing.T) {
+func open(t *testing.T, path string) *nvme.Controller {
+	t.Helper()
+	c, err := nvme.Open(t.Context(), path)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	return c
+}
+
+// TestKernelAttachesEveryProfile looks at each drive through the kernel, with what
+// digests there are.
+func TestKernelAttachesEveryProfile(t *testing.T) {
 	for _, tc := range []struct {
 		name string
 		o    tcptarget.Options
 		p    nvmetest.Profile
+		want []int64
 	}{
-		{"consumer", tcptarget.Options{}, nvmetest.Consumer()},
-		{"header digest", tcptarget.Options{HeaderDigest: true}, nvmetest.Consumer()},
-		{"both digests", tcptarget.Options{HeaderDigest: true, DataDigest: true}, nvmetest.Consumer()},
-		{"enterprise", tcptarget.Options{}, nvmetest.Enterprise()},
-		{"old", tcptarget.Options{}, nvmetest.Old12()},
-		{"qemu", tcptarget.Options{}, nvmetest.QEMU()},
+		{"consumer", tcptarget.Options{}, nvmetest.Consumer(), []int64{512_110_190_592}},
+		{"header digest", tcptarget.Options{HeaderDigest: true}, nvmetest.Consumer(), []int64{512_110_190_592}},
+		{"both digests", tcptarget.Options{HeaderDigest: true, DataDigest: true}, nvmetest.Consumer(), []int64{512_110_190_592}},
+		{"enterprise", tcptarget.Options{}, nvmetest.Enterprise(), []int64{512 << 20, 4 << 30}},
+		{"old", tcptarget.Options{}, nvmetest.Old12(), []int64{128_035_676_160}},
+		{"qemu", tcptarget.Options{}, nvmetest.QEMU(), []int64{64 << 20}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			drive, a := attach(t, tc.o, tc.p)
-			c, err := nvme.Open(t.Context(), a.Node())
-			require.NoError(t, err)
-			defer c.Close()
-			id, err := c.Identify(t.Context())
+			id, err := open(t, a.Node()).Identify(t.Context())
 			require.NoError(t, err)
 			require.Equal(t, drive.Profile().Controller.SerialNumber, id.SerialNumber)
 			list, err := a.Namespaces()
 			require.NoError(t, err)
+			var got []int64
 			for _, n := range list {
-				t.Logf("%+v", n)
+				got = append(got, n.Size)
 			}
+			require.Equal(t, tc.want, got)
 		})
+	}
+}
+
+// TestKernelWritesAndReads sends data through the page cache, in capsules and by
+// R2T.
+func TestKernelWritesAndReads(t *testing.T) {
+	for _, o := range []tcptarget.Options{{}, {HeaderDigest: true, DataDigest: true, InCapsule: -1, MaxH2CData: 4096}} {
+		drive, a := attach(t, o, nvmetest.Consumer())
+		node, err := a.NamespaceNode(1)
+		require.NoError(t, err)
+		f, err := os.OpenFile(node, os.O_RDWR, 0)
+		require.NoError(t, err)
+		want := bytes.Repeat([]byte("drivebay"), 128<<10)
+		_, err = f.WriteAt(want, 1<<20)
+		require.NoError(t, err)
+		require.NoError(t, f.Sync())
+		got := make([]byte, len(want))
+		_, err = drive.Namespace(1).ReadAt(got, 1<<20)
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(want, got), "what the drive has")
+		require.NoError(t, unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED))
+		clear(got)
+		_, err = f.ReadAt(got, 1<<20)
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(want, got), "what the kernel reads")
+		require.NoError(t, f.Close())
+		require.NoError(t, a.Close())
+	}
+}
+
+func consent(d *nvmetest.Drive) nvme.Consent {
+	return nvme.Consent{Serial: d.Profile().Controller.SerialNumber}
+}
+
+// TestKernelUpdatesFirmware activates firmware by each way that the kernel has.
+func TestKernelUpdatesFirmware(t *testing.T) {
+	for _, tc := range []struct {
+		name       string
+		activation nvme.FirmwareActivation
+		image      nvmetest.Activation
+		reset      nvme.FirmwareReset
+		now        string // right after the update
+		later      string // after a controller reset
+	}{
+		{"controller reset", nvme.ActivateWithReset, nvmetest.AnyReset, nvme.AnyControllerReset, "2.0.0", "2.0.0"},
+		{"reset by somebody else", nvme.ActivateWithReset, nvmetest.AnyReset, nvme.NoReset, "1.0.0", "2.0.0"},
+		{"without reset", nvme.ActivateWithoutReset, nvmetest.AnyReset, nvme.NoReset, "2.0.0", "2.0.0"},
+		{"conventional reset", nvme.ActivateWithReset, nvmetest.ByConventionalReset, nvme.NoReset, "1.0.0", "1.0.0"},
+		{"stored only", nvme.StoreOnly, nvmetest.AnyReset, nvme.NoReset, "1.0.0", "1.0.0"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			drive, a := attach(t, tcptarget.Options{}, nvmetest.Consumer())
+			c := open(t, a.Node())
+			image := nvmetest.Firmware{Revision: "2.0.0", Activation: tc.image}.Image()
+			result, err := nvme.UpdateFirmware(t.Context(), c, image, nvme.UpdateOptions{
+				Consent: consent(drive), Activation: tc.activation, Reset: tc.reset, PartSize: 16 << 10,
+			})
+			require.NoError(t, err)
+			t.Logf("%+v", result)
+			id, err := c.Identify(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, tc.now, id.FirmwareRevision)
+			require.NoError(t, c.Reset(t.Context()))
+			id, err = c.Identify(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, tc.later, id.FirmwareRevision)
+		})
+	}
+}
+
+// TestKernelFormats lets the kernel see another block size.
+func TestKernelFormats(t *testing.T) {
+	drive, a := attach(t, tcptarget.Options{}, nvmetest.Consumer())
+	c := open(t, a.Node())
+	_, err := nvme.FormatNamespace(t.Context(), c, nvme.NamespaceFormat{Consent: consent(drive), NSID: 1, BlockSize: 4096})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		list, err := a.Namespaces()
+		return err == nil && len(list) == 1 && list[0].BlockSize == 4096
+	}, 10*time.Second, 5*time.Millisecond)
+}
+
+// TestKernelReconnects loses the connection, and finds the drive as it was.
+func TestKernelReconnects(t *testing.T) {
+	_, a := attach(t, tcptarget.Options{Reconnect: 10 * time.Second}, nvmetest.Consumer())
+	c := open(t, a.Node())
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	a.Target.Drop()
+	state := func() string {
+		b, err := os.ReadFile("/sys/class/nvme/" + a.Name() + "/state")
+		require.NoError(t, err)
+		return strings.TrimSpace(string(b))
+	}
+	require.Eventually(t, func() bool { return state() != "live" }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return state() == "live" }, 20*time.Second, 5*time.Millisecond)
+	id, err := c.Identify(ctx)
+	require.NoError(t, err)
+	require.Equal(t, uint16(1), id.ControllerID)
+}
+
+// TestKernelGetsStatuses lets errors come back as the drive has said them.
+func TestKernelGetsStatuses(t *testing.T) {
+	drive, a := attach(t, tcptarget.Options{}, nvmetest.Consumer())
+	c := open(t, a.Node())
+	for _, want := range []nvme.Status{nvme.StatusInternalError.WithDNR(), nvme.StatusInvalidFirmwareImage.WithDNR(), nvme.StatusPowerLoss} {
+		fault := drive.Inject(nvmetest.Fault{Opcode: nvme.AdminIdentify, Status: want, Count: 1})
+		_, err := c.Identify(t.Context())
+		fault.Remove()
+		require.ErrorIs(t, err, want.Code())
 	}
 }
