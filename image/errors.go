@@ -28,7 +28,7 @@ type LayoutError struct {
 	Object string
 	// Field is the name of the field, as in the spec ("size", "start").
 	Field string
-	// Value is what it holds.
+	// Value is what it holds, nil where that cannot be said in a line.
 	Value any
 	// Want says what would be right.
 	Want string
@@ -38,7 +38,10 @@ type LayoutError struct {
 
 // Error names object, field, value and what would be right.
 func (e *LayoutError) Error() string {
-	s := fmt.Sprintf("%s: %s %v", e.Object, e.Field, e.Value)
+	s := e.Object + ": " + e.Field
+	if e.Value != nil {
+		s += fmt.Sprintf(" %v", e.Value)
+	}
 	if e.Err != nil {
 		s += ": " + e.Err.Error()
 	}

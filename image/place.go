@@ -3,7 +3,9 @@ package image
 import (
 	"fmt"
 	"math"
+	"strings"
 	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // maxDisk is the largest disk in bytes: what a signed offset can reach, less a
@@ -36,6 +38,8 @@ func (p *planner) check(part *Partition, out *PlannedPartition, name string) (er
 	switch units := len(utf16.Encode([]rune(part.Name))); {
 	case p.layout.Table == GPT && units > 36:
 		return bad("name", fmt.Sprintf("%q of %d UTF-16 units", part.Name, units), "at most 36, all that a GPT holds")
+	case strings.ContainsRune(part.Name, 0) || !utf8.ValidString(part.Name):
+		return bad("name", fmt.Sprintf("%q", part.Name), "UTF-8 without NUL, at which a GPT ends a name")
 	case part.Size != 0 && (part.MinSize != 0 || part.MaxSize != 0 || part.Weight != 0 || part.Free != 0 || part.FreePercent != 0):
 		return bad("size", part.Size, "either a size, or bounds, free room and a weight for it")
 	case part.MaxSize != 0 && part.MaxSize < part.MinSize:
@@ -102,7 +106,7 @@ func (p *planner) need(i int) (int64, error) {
 	g.Size = 0
 	v, err := part.Content.Plan(g)
 	if err != nil {
-		return 0, &LayoutError{Object: p.object(i), Field: "content", Value: "", Err: err}
+		return 0, &LayoutError{Object: p.object(i), Field: "content", Err: err}
 	}
 	size := v.Info().Size
 	free := float64(part.Free) + float64(size)/100*float64(part.FreePercent)

@@ -249,7 +249,7 @@ func (p *planner) blobs() error {
 			Seed: volume.Derive(p.layout.Seed, "blob "+strconv.Itoa(i+1)),
 		})
 		if err != nil {
-			return &LayoutError{Object: name, Field: "content", Value: "", Err: err}
+			return &LayoutError{Object: name, Field: "content", Err: err}
 		}
 		p.add(region{name: name, offset: b.Offset, size: v.Info().Size, write: v.Write})
 	}

@@ -69,6 +69,8 @@ func TestPlanRefuses(t *testing.T) {
 			"partition 1: start 512: want at least 17408, behind the partition table"},
 		{"name of 37 units", one(image.Partition{Name: strings.Repeat("x", 37), Size: mib}), "want at most 36, all that a GPT holds"},
 		{"name of 19 emoji", one(image.Partition{Name: strings.Repeat("💾", 19), Size: mib}), "of 38 UTF-16 units: want at most 36"},
+		{"name with NUL", one(image.Partition{Name: "a\x00b", Size: mib}), `name "a\x00b": want UTF-8 without NUL`},
+		{"name that is not UTF-8", one(image.Partition{Name: "a\xff", Size: mib}), `name "a\xff": want UTF-8`},
 		{"unknown type", one(image.Partition{Name: "x", Type: "swop", Size: mib}),
 			`partition 1 (x): type "swop": "swop" is not a partition type of GPT: want a name such as esp or root-x86-64, or a GUID`},
 		{"MBR byte on GPT", one(image.Partition{Type: "0x83", Size: mib}), `"0x83" is not a partition type of GPT`},
@@ -95,7 +97,8 @@ func TestPlanRefuses(t *testing.T) {
 			Partitions: []image.Partition{{Name: "p", Size: mib}},
 			Blobs:      []image.Blob{{Offset: mib + 512, Content: image.RawBytes([]byte("x"))}}},
 			"blob 1: start 1049088: want at least 2097152, where partition 1 (p) ends"},
-		{"FAT file of 4 GiB", one(image.Partition{Name: "esp", Content: &fat.FileSystem{Tree: treeOf(t, "large", 4*gib)}}), "large"},
+		{"FAT file of 4 GiB", one(image.Partition{Name: "esp", Content: &fat.FileSystem{Tree: treeOf(t, "large", 4*gib)}}),
+			"partition 1 (esp): content: fat large: file of 4294967296 bytes"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := tc.layout.Plan()
