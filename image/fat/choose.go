@@ -164,13 +164,25 @@ func (ch *chooser) fillable() bool {
 }
 
 // tight lays out a volume for which the usual choice is too wasteful: by the
-// choice that leaves most room. It may leave the end of the volume unused, where
-// only clusters so small that there cannot be enough of them hold the content.
+// choice that leaves most room, with clusters above 32 KiB only where no others
+// do. It may leave the end of the volume unused, where only clusters so small that
+// there cannot be enough of them hold the content.
 func (ch *chooser) tight() (best layout) {
+	for _, limit := range []int64{maxDefaultClusterSize, maxClusterSize} {
+		if l, ok := ch.roomiest(limit); ok {
+			return l
+		}
+	}
+	return best
+}
+
+// roomiest returns the layout that leaves most room with clusters of at most
+// limit bytes, and whether there is any.
+func (ch *chooser) roomiest(limit int64) (best layout, found bool) {
 	room := int64(-1)
 	take := func(l layout, ok bool, c choice) {
 		free := (l.clusters - ch.content.need(c)) * c.cluster
-		if ok && l.sectors <= ch.sectors && free > room {
+		if ok && c.cluster <= limit && l.sectors <= ch.sectors && free > room {
 			best, room = l, free
 		}
 	}
@@ -189,7 +201,7 @@ func (ch *chooser) tight() (best layout) {
 			}
 		}
 	}
-	return best
+	return best, room >= 0
 }
 
 // short says how much larger the volume has to be.

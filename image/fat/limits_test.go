@@ -317,6 +317,19 @@ func TestLargestFile(t *testing.T) {
 	require.Contains(t, string(out), "File size is 4294967295 bytes, cluster chain length is 0 bytes")
 }
 
+// Clusters of 64 KiB, which fatgen103 does not allow, are not taken because they
+// leave a little more room.
+func TestClustersForTightVolume(t *testing.T) {
+	tr := filetree.New()
+	add(t, tr, "big", filetree.Entry{Size: 4*gib - mib, Data: []filetree.Range{}})
+	fs := &fat.FileSystem{Tree: tr}
+	p, err := fs.Plan(volume.Geometry{SectorSize: 512})
+	require.NoError(t, err)
+	img, _ := build(t, fs, geometry((p.Info().Size+mib-1)/mib*mib))
+	require.Equal(t, 32*int(kib), readBoot(t, img).Cluster)
+	fsck(t, img)
+}
+
 // sparse is a content of x that can only be read where it is data.
 type sparse struct{ pos, size int64 }
 
