@@ -39,6 +39,9 @@ func (o *buildOptions) build(ctx context.Context, e env, specName string) error 
 	progress := o.progress(e)
 	defer progress.close()
 
+	if err := o.apart(specName); err != nil {
+		return err
+	}
 	progress.step("reading the sources of " + baseName(specName))
 	l, err := layoutOf(ctx, e, specName)
 	if err != nil {
@@ -58,6 +61,21 @@ func (o *buildOptions) build(ctx context.Context, e env, specName string) error 
 		return err
 	}
 	progress.done(o.out, p.Size, written)
+	return nil
+}
+
+// apart refuses an output that would take the place of the spec itself.
+func (o *buildOptions) apart(specName string) error {
+	if o.out == "-" || specName == "-" {
+		return nil
+	}
+	out, err := os.Stat(o.out)
+	if err != nil {
+		return nil // there is nothing to lose
+	}
+	if in, err := os.Stat(specName); err == nil && os.SameFile(in, out) {
+		return usageError{err: fmt.Errorf("the output %s is the spec: want another name", o.out)}
+	}
 	return nil
 }
 

@@ -337,3 +337,30 @@ func TestBuildOnFullDisk(t *testing.T) {
 	require.ErrorAs(t, err, &path)
 	require.ErrorContains(t, path.Err, "no space left on device")
 }
+
+// TestBuildOverSpec wants a slip of the hand not to cost the spec.
+func TestBuildOverSpec(t *testing.T) {
+	name := writeSpec(t, "partitions:\n- {size: 1MiB}\n")
+	before, err := os.ReadFile(name)
+	require.NoError(t, err)
+	link := filepath.Join(t.TempDir(), "link")
+	require.NoError(t, os.Symlink(name, link))
+	for _, out := range []string{name, link} {
+		_, _, err = mkimage(t, "build", name, "-o", out)
+		require.EqualError(t, err, "the output "+out+" is the spec: want another name\nTry \"mkimage help build\".")
+	}
+	after, err := os.ReadFile(name)
+	require.NoError(t, err)
+	require.Equal(t, string(before), string(after))
+}
+
+// TestBuildListsDropped wants a build to say what it leaves out.
+func TestBuildListsDropped(t *testing.T) {
+	name := writeSpec(t, "partitions:\n- {name: a, content: {format: vfat, drop-unsupported: true, files: [{path: /l, symlink: to}]}}\n")
+	_, errs, err := mkimage(t, "build", name, "-o", filepath.Join(t.TempDir(), "disk.img"))
+	require.NoError(t, err)
+	require.Contains(t, errs, "\npartition 1 (a) leaves out l: symbolic link to to\n")
+	_, errs, err = mkimage(t, "build", name, "-q", "-o", filepath.Join(t.TempDir(), "disk.img"))
+	require.NoError(t, err)
+	require.Empty(t, errs)
+}

@@ -82,6 +82,9 @@ func (p *progress) plan(plan *image.Plan) {
 			format = "empty"
 		}
 		p.parts[name] = fmt.Sprintf(": %s, %s", format, formatBytes(part.Size))
+		for _, d := range part.Volume.Dropped {
+			p.line(name + " leaves out " + d)
+		}
 	}
 	p.began = p.now()
 }
