@@ -91,7 +91,7 @@ func packFile(m *vm.Machine, p Program) (*os.File, error) {
 
 // baseMemory in bytes is what a distribution's kernel takes for itself, with init.
 // An initramfs is there twice while it is unpacked.
-const baseMemory = 112 << 20
+const baseMemory = 160 << 20
 
 // attempts starts the machine until it boots.
 func attempts(ctx context.Context, m vm.Machine, p Program, s Streams) (Status, error) {
