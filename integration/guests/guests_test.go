@@ -21,7 +21,7 @@ var tools = []string{
 }
 
 // claims is what a guest has, so that a test which misses any of it fails.
-const claims = "root,loop,kernel,tool,fuse,fs:ext4,fs:vfat"
+const claims = "root,loop,kernel,tool,fuse,nvme-tcp,fs:ext4,fs:vfat"
 
 // suite is a run of go test in a guest.
 type suite struct {
@@ -53,6 +53,11 @@ var suites = []suite{
 		test: []string{"-run", "Disk|Mount|Golden|Template|Clone", "-skip", "Fault|PowerCut"},
 	},
 	{name: "disks", packages: []string{"integration/guests/disks"}},
+	{
+		name: "drives over TCP", packages: []string{"nvme/nvmetest/tcptarget"}, flags: []string{"module=nvme-tcp"},
+		test: []string{"-run", "^TestKernel"},
+	},
+	{name: "nvme-cli over TCP", packages: []string{"integration/guests/fabrics"}, flags: []string{"module=nvme-tcp"}},
 	{
 		name: "drives", packages: []string{"integration/guests/drives"},
 		flags: []string{"nvme=serial=victim,size=16M", "nvme=serial=nvme1,size=16M,hotplug=true"},

@@ -161,13 +161,8 @@ func TestKernelReconnects(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	a.Target.Drop()
-	state := func() string {
-		b, err := os.ReadFile("/sys/class/nvme/" + a.Name() + "/state")
-		require.NoError(t, err)
-		return strings.TrimSpace(string(b))
-	}
-	require.Eventually(t, func() bool { return state() != "live" }, 10*time.Second, time.Millisecond)
-	require.Eventually(t, func() bool { return state() == "live" }, 20*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return state(t, a) != "live" }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return state(t, a) == "live" }, 20*time.Second, 5*time.Millisecond)
 	id, err := c.Identify(ctx)
 	require.NoError(t, err)
 	require.Equal(t, uint16(1), id.ControllerID)
@@ -183,4 +178,47 @@ func TestKernelGetsStatuses(t *testing.T) {
 		fault.Remove()
 		require.ErrorIs(t, err, want.Code())
 	}
+}
+
+func state(t *testing.T, a *tcptarget.Attached) string {
+	t.Helper()
+	b, err := os.ReadFile("/sys/class/nvme/" + a.Name() + "/state")
+	require.NoError(t, err)
+	return strings.TrimSpace(string(b))
+}
+
+// TestKernelPausesForAnActivation is the event of an activation that starts, and
+// what the kernel makes of it: it stops all I/O until CSTS.PP is clear.
+func TestKernelPausesForAnActivation(t *testing.T) {
+	drive, a := attach(t, tcptarget.Options{}, nvmetest.Enterprise(), func(p *nvmetest.Profile) {
+		p.Stepped, p.ReadyTime = true, 0
+	})
+	c := open(t, a.Node())
+	require.NoError(t, c.FirmwareDownload(t.Context(), 0, nvmetest.Firmware{Revision: "3.0.0", Size: 4096}.Image()))
+	committed := make(chan error, 1)
+	go func() { // the kernel identifies the controller before it lets go
+		_, err := c.FirmwareCommit(context.WithoutCancel(t.Context()), nvme.FirmwareCommit{Slot: 3, Action: nvme.ActivateNow})
+		committed <- err
+	}()
+	require.Eventually(t, func() bool { return state(t, a) == "resetting" }, 10*time.Second, time.Millisecond)
+	drive.Advance(time.Minute)
+	require.NoError(t, <-committed)
+	require.Eventually(t, func() bool { return state(t, a) == "live" }, 10*time.Second, time.Millisecond)
+	id, err := c.Identify(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "3.0.0", id.FirmwareRevision)
+}
+
+// TestKernelResetsAfterAHang lets a command expire: it fails with EINTR, and the
+// kernel resets the controller and goes on.
+func TestKernelResetsAfterAHang(t *testing.T) {
+	drive, a := attach(t, tcptarget.Options{Reconnect: 10 * time.Second}, nvmetest.Consumer())
+	c := open(t, a.Node())
+	hang := drive.Inject(nvmetest.Fault{Opcode: nvme.AdminGetLogPage, LogPage: nvme.LogFirmwareSlots, Hang: true, Count: 1})
+	_, err := c.Do(t.Context(), nvme.Command{Opcode: nvme.AdminGetLogPage, NSID: nvme.BroadcastNSID,
+		CDW10: 127<<16 | uint32(nvme.LogFirmwareSlots), Data: make([]byte, 512), Timeout: time.Second})
+	require.ErrorIs(t, err, nvme.ErrExpired)
+	_, err = c.FirmwareSlotLog(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, hang.Hanging(), "the reset has ended it")
 }
