@@ -51,9 +51,7 @@ func TestMain(m *testing.M) {
 // lets UEFI firmware boot it.
 func TestUEFIBootsADisk(t *testing.T) {
 	fixture.RequireTool(t, "qemu-system-x86_64", "apt-get", "dpkg-deb")
-	if _, err := os.Stat(firmware); err != nil {
-		t.Skipf("needs Debian's package ovmf: %v", err)
-	}
+	fixture.RequireFile(t, firmware, variables)
 	k, err := kernel.Fetch(t.Context(), kernel.Packages()[0])
 	require.NoError(t, err)
 	tree := espTree(t, k)
