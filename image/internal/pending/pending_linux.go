@@ -21,6 +21,10 @@ func createUnnamed(name string) (*os.File, error) {
 		fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC|unix.O_LARGEFILE, 0o666)
 		switch {
 		case err == nil:
+			if unix.Access(selfPath(fd), unix.F_OK) != nil { // without /proc it could not be linked
+				_ = unix.Close(fd)
+				return nil, errors.ErrUnsupported
+			}
 			return os.NewFile(uintptr(fd), name), nil
 		case errors.Is(err, unix.EINTR):
 			continue
@@ -31,11 +35,14 @@ func createUnnamed(name string) (*os.File, error) {
 	}
 }
 
+// selfPath returns the path by which a file without a name can be linked.
+func selfPath(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
+
 // linkUnnamed gives an unnamed file a name and returns it: name itself, or where
 // that is taken, another one beside it that is to be renamed. There is no call
 // that replaces a name by an unnamed file.
 func linkUnnamed(f *os.File, name string) (string, error) {
-	self := "/proc/self/fd/" + strconv.Itoa(int(f.Fd()))
+	self := selfPath(int(f.Fd()))
 	at := name
 	for try := range 100 {
 		err := unix.Linkat(unix.AT_FDCWD, self, unix.AT_FDCWD, at, unix.AT_SYMLINK_FOLLOW)
