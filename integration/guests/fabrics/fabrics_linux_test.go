@@ -254,3 +254,47 @@ func TestReadDuringSanitize(t *testing.T) {
 	_, err = f.ReadAt(b, 64<<20)
 	require.NoError(t, err)
 }
+
+// TestFileSystem keeps a file system on the drive, which survives a connection
+// that is lost under it.
+func TestFileSystem(t *testing.T) {
+	d := fixture.KernelNVMe(t, nvmetest.Consumer(), func(p *nvmetest.Profile) {
+		p.Namespaces = []nvmetest.NamespaceConfig{{Blocks: 64 << 20 / 512}}
+	})
+	fixture.RequireFS(t, "ext4")
+	node, err := d.Attached.NamespaceNode(1)
+	require.NoError(t, err)
+	out, err := exec.Command(fixture.RequireTool(t, "mkfs.ext4"), "-q", node).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	dir := t.TempDir()
+	require.NoError(t, unix.Mount(node, dir, "ext4", 0, ""))
+	mounted := true
+	defer func() {
+		if mounted {
+			_ = unix.Unmount(dir, unix.MNT_DETACH)
+		}
+	}()
+	want := bytes.Repeat([]byte("drivebay"), 64<<10)
+	for i := range 16 {
+		if i == 8 {
+			d.Attached.Target.Drop()
+		}
+		f, err := os.Create(filepath.Join(dir, strconv.Itoa(i)))
+		require.NoError(t, err)
+		_, err = f.Write(want)
+		require.NoError(t, err)
+		require.NoError(t, f.Sync())
+		require.NoError(t, f.Close())
+	}
+	require.NoError(t, unix.Unmount(dir, 0))
+	mounted = false
+	out, err = exec.Command(fixture.RequireTool(t, "e2fsck"), "-fn", node).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.NoError(t, unix.Mount(node, dir, "ext4", unix.MS_RDONLY, ""))
+	mounted = true
+	for i := range 16 {
+		got, err := os.ReadFile(filepath.Join(dir, strconv.Itoa(i)))
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(want, got), "file %d", i)
+	}
+}
