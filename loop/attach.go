@@ -196,10 +196,11 @@ func (d *Device) bind(number int, config *sys.Config) error {
 		if err = d.configure(fd, path, uint32(number), config); !errors.Is(err, errWrongNode) {
 			return err
 		}
-	} else if !errors.Is(err, sys.ENOENT) {
+	} else if !errors.Is(err, sys.ENOENT) && !errors.Is(err, sys.ENXIO) {
 		return err
 	}
-	// No node in /dev, or that of another device.
+	// No node in /dev, or that of another device, which there need not be: the
+	// number of a node that was computed, with max_part, is that of a partition.
 	num, err := sysfsNumber(sysBlock + name)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package loop_test
 
 import (
 	"encoding/json"
+	"math/bits"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -117,10 +118,23 @@ func addDevice(tb testing.TB) (name string) {
 	ctl, err := unix.Open("/dev/loop-control", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	require.NoError(tb, err)
 	tb.Cleanup(func() { _ = unix.Close(ctl) })
-	n := 500_000 + os.Getpid()%500_000
+	// Minor numbers have 20 bits, of which partitions take some with max_part.
+	n := (1<<20-1)>>bits.Len(uint(maxPart(tb))) - 1
+	n -= os.Getpid() % (n / 2)
 	require.NoError(tb, unix.IoctlSetInt(ctl, unix.LOOP_CTL_ADD, n))
 	tb.Cleanup(func() { require.NoError(tb, unix.IoctlSetInt(ctl, unix.LOOP_CTL_REMOVE, n)) })
 	return "loop" + itoa(n)
+}
+
+// maxPart returns the loop module's parameter max_part: how many partitions of a
+// device have minor numbers beside its own.
+func maxPart(tb testing.TB) int {
+	tb.Helper()
+	b, err := os.ReadFile("/sys/module/loop/parameters/max_part")
+	require.NoError(tb, err)
+	n, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	require.NoError(tb, err)
+	return n
 }
 
 // sysfs reads an attribute of a block device.

@@ -35,13 +35,7 @@ type suite struct {
 // What does not run in a guest, or is known to fail there, is left out by name and
 // with its reason; nothing is left out in silence.
 var suites = []suite{
-	{
-		name: "loop", packages: []string{"loop"},
-		// With max_part > 0 these tests take a device number that there is none of
-		// (LOOP_CTL_ADD: EINVAL), or compute a minor number; the third tests a trap
-		// of kernels without a parser.
-		test: []string{"-skip", "^(TestErrorsLeaveNoDescriptor|TestOpenRefuses|TestDirtyDeviceIsPurged|TestDevWithoutTheNodes)$"},
-	},
+	{name: "loop", packages: []string{"loop"}},
 	{
 		// NB: package loop's own check for devices left behind does not wait for a
 		// udevd that still has one open.
