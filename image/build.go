@@ -31,7 +31,7 @@ type Progress struct {
 // Build plans the layout and writes the image to the file name: see
 // [Plan.Build].
 func Build(ctx context.Context, name string, l Layout, o Options) (*Plan, error) {
-	p, err := l.Plan()
+	p, err := l.Plan(ctx)
 	if err != nil {
 		return nil, err
 	}

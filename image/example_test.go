@@ -54,7 +54,7 @@ func ExampleLayout_Plan_error() {
 		{Name: "one", Start: image.MiB, Size: 2 * image.MiB},
 		{Name: "two", Start: 2 * image.MiB, Size: image.MiB},
 	}}
-	_, err := layout.Plan()
+	_, err := layout.Plan(context.Background())
 	fmt.Println(err)
 	// Output:
 	// partition 2 (two): start 2097152: want at least 3145728, where partition 1 (one) ends that begins at 1048576

@@ -201,7 +201,7 @@ func FuzzOpen(f *testing.F) {
 		{Table: image.MBR, Partitions: []image.Partition{{Start: 4 * kib, Size: 64 * kib, Content: &fat.FileSystem{}}}, Size: 128 * kib},
 		{Table: image.NoTable, Partitions: []image.Partition{{Content: &ext4.FileSystem{Tree: smallFiles(f), JournalSize: ext4.None}}}, Size: 256 * kib},
 	} {
-		p, err := l.Plan()
+		p, err := l.Plan(f.Context())
 		require.NoError(f, err)
 		var b bytes.Buffer
 		_, err = p.WriteTo(&b)

@@ -104,7 +104,7 @@ func (p *planner) need(i int) (int64, error) {
 	}
 	g := p.geometry(i)
 	g.Size = 0
-	v, err := part.Content.Plan(g)
+	v, err := part.Content.Plan(p.ctx, g)
 	if err != nil {
 		return 0, &LayoutError{Object: p.object(i), Field: "content", Err: err}
 	}

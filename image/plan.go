@@ -56,13 +56,13 @@ type region struct {
 	write        func(ctx context.Context, w *volume.Writer) error
 }
 
-// Plan lays the disk out. It reads the metadata of contents but none of the
-// contents, but for those that are compressed, writes nothing, and gives the same plan whenever it is called on the
-// same layout. Whatever cannot be built is an error here: a [*LayoutError] that
-// names what is wrong, or for a content that does not fit, a [*SizeError]
-// inside one.
-func (l *Layout) Plan() (*Plan, error) {
-	p := &planner{layout: *l}
+// Plan lays the disk out. It reads the metadata of contents but, where they are
+// not compressed, none of the contents; it writes nothing, and gives the same
+// plan whenever it is called on the same layout. Whatever cannot be built is an
+// error here: a [*LayoutError] that names what is wrong, or for a content that
+// does not fit, a [*SizeError] inside one.
+func (l *Layout) Plan(ctx context.Context) (*Plan, error) {
+	p := &planner{ctx: ctx, layout: *l}
 	for _, step := range []func() error{p.defaults, p.identify, p.measure, p.place, p.fill, p.enclose} {
 		if err := step(); err != nil {
 			return nil, err
@@ -73,6 +73,7 @@ func (l *Layout) Plan() (*Plan, error) {
 
 // planner turns a layout into a plan, step by step.
 type planner struct {
+	ctx        context.Context
 	layout     Layout // with its defaults filled in
 	plan       Plan
 	begin, end int64 // what partitions may use, bytes; end is 0 while the size is open
@@ -220,7 +221,7 @@ func (p *planner) fill() error {
 			p.add(region{name: p.object(i), offset: out.Start, size: out.Size})
 			continue
 		}
-		v, err := content.Plan(p.geometry(i))
+		v, err := content.Plan(p.ctx, p.geometry(i))
 		if err != nil {
 			return &LayoutError{Object: p.object(i), Field: "size", Value: out.Size, Err: err}
 		}
@@ -244,10 +245,11 @@ func (p *planner) blobs() error {
 		if b.Offset < 0 || b.Offset%int64(p.layout.SectorSize) != 0 {
 			return &LayoutError{Object: name, Field: "offset", Value: b.Offset, Want: fmt.Sprintf("a multiple of the sector size, %d", p.layout.SectorSize)}
 		}
-		v, err := b.Content.Plan(volume.Geometry{
+		v, err := b.Content.Plan(p.ctx, volume.Geometry{
 			SectorSize: p.layout.SectorSize, Offset: b.Offset, Time: p.layout.Time,
 			Seed: volume.Derive(p.layout.Seed, "blob "+strconv.Itoa(i+1)),
 		})
+
 		if err != nil {
 			return &LayoutError{Object: name, Field: "content", Err: err}
 		}

@@ -101,7 +101,7 @@ func TestPlanRefuses(t *testing.T) {
 			"partition 1 (esp): content: fat large: file of 4294967296 bytes"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := tc.layout.Plan()
+			_, err := tc.layout.Plan(t.Context())
 			require.ErrorContains(t, err, tc.want)
 			var layoutErr *image.LayoutError
 			require.ErrorAs(t, err, &layoutErr)
@@ -136,7 +136,7 @@ func TestPlanPlaces(t *testing.T) {
 		{"MBR", image.Layout{Table: image.MBR, Partitions: []image.Partition{{Size: mib}}}, [][2]int64{{1, 1}}, 2},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			p, err := tc.layout.Plan()
+			p, err := tc.layout.Plan(t.Context())
 			require.NoError(t, err)
 			var got [][2]int64
 			for _, part := range p.Partitions {
@@ -152,7 +152,7 @@ func TestPlanPlaces(t *testing.T) {
 func TestPlanIsSeeded(t *testing.T) {
 	plan := func(l image.Layout) *image.Plan {
 		l.Partitions = append(l.Partitions, image.Partition{Size: mib, Content: &fat.FileSystem{}})
-		p, err := l.Plan()
+		p, err := l.Plan(t.Context())
 		require.NoError(t, err)
 		return p
 	}
@@ -168,17 +168,17 @@ func TestPlanIsSeeded(t *testing.T) {
 func TestPlanTakesSourceDateEpoch(t *testing.T) {
 	l := image.Layout{Partitions: []image.Partition{{Size: mib}}}
 	t.Setenv("SOURCE_DATE_EPOCH", "yesterday")
-	_, err := l.Plan()
+	_, err := l.Plan(t.Context())
 	require.ErrorContains(t, err, `SOURCE_DATE_EPOCH "yesterday": want a number of seconds since 1970`)
 	l.Time = time.Unix(1, 0)
-	_, err = l.Plan()
+	_, err = l.Plan(t.Context())
 	require.NoError(t, err, "a time that is given needs no environment")
 }
 
 func TestPlanJSON(t *testing.T) {
 	p, err := (&image.Layout{Seed: seed, Partitions: []image.Partition{
 		{Name: "boot", Type: image.ESP, Size: mib, Attributes: image.LegacyBoot | image.NoAuto | 1<<48},
-	}}).Plan()
+	}}).Plan(t.Context())
 	require.NoError(t, err)
 	b, err := json.Marshal(p)
 	require.NoError(t, err)
@@ -225,7 +225,7 @@ func TestBuildLeavesNothing(t *testing.T) {
 	})
 	t.Run("cancelled", func(t *testing.T) {
 		dir := t.TempDir()
-		p, err := good.Plan()
+		p, err := good.Plan(t.Context())
 		require.NoError(t, err)
 		ctx, cancel := contextCancelled(t)
 		defer cancel()

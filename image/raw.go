@@ -52,7 +52,7 @@ func RawFile(name string) (Raw, error) {
 }
 
 // Plan makes Raw a [volume.Content].
-func (r Raw) Plan(g volume.Geometry) (volume.Plan, error) {
+func (r Raw) Plan(ctx context.Context, g volume.Geometry) (volume.Plan, error) {
 	if r.Size < 0 || r.Open == nil {
 		return nil, fmt.Errorf("raw content of %d bytes: want a size, and a function that opens it", r.Size)
 	}

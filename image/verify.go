@@ -37,7 +37,7 @@ func (e *DifferenceError) Unwrap() error { return ErrDiffers }
 // Verify compares the image file or block device name with the layout: see
 // [Plan.Verify].
 func Verify(ctx context.Context, name string, l Layout, o Options) error {
-	p, err := l.Plan()
+	p, err := l.Plan(ctx)
 	if err != nil {
 		return err
 	}

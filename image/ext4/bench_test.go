@@ -119,7 +119,7 @@ func packedFile(b *testing.B, dir, out string, _ int64) {
 func writeTree(b *testing.B, dir, out string, _ int64) {
 	tr, err := filetree.FromDir(dir)
 	require.NoError(b, err)
-	p, err := (&ext4.FileSystem{Tree: tr}).Plan(geometry(0))
+	p, err := (&ext4.FileSystem{Tree: tr}).Plan(b.Context(), geometry(0))
 	require.NoError(b, err)
 	writePlan(b, p, out)
 }

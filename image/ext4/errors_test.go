@@ -52,7 +52,7 @@ func TestRefusedFiles(t *testing.T) {
 		{"lost+found", filetree.Entry{}, "it is not a directory"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := (&ext4.FileSystem{Tree: one(t, tc.name, tc.e), BlockSize: 1024}).Plan(geometry(0))
+			_, err := (&ext4.FileSystem{Tree: one(t, tc.name, tc.e), BlockSize: 1024}).Plan(t.Context(), geometry(0))
 			require.ErrorIs(t, err, ext4.ErrUnsupported)
 			var pe *filetree.PathError
 			require.ErrorAs(t, err, &pe)
@@ -68,7 +68,7 @@ func TestTooManyHardLinks(t *testing.T) {
 		_, err := tr.Link(fmt.Sprintf("links/%d", i), "file")
 		require.NoError(t, err)
 	}
-	_, err := (&ext4.FileSystem{Tree: tr}).Plan(geometry(0))
+	_, err := (&ext4.FileSystem{Tree: tr}).Plan(t.Context(), geometry(0))
 	require.ErrorContains(t, err, "65001 hard links, want at most 65000")
 }
 
@@ -91,30 +91,30 @@ func TestRefusedParameters(t *testing.T) {
 		{ext4.FileSystem{}, volume.Geometry{Time: time.Unix(-1, 0)}, "ext4: creation time 1969-12-31T23:59:59Z: want 1970 or later"},
 		{ext4.FileSystem{}, volume.Geometry{Time: time.Unix(1<<35, 0)}, "ext4: creation time 3058-10-26T"},
 	} {
-		_, err := tc.fs.Plan(tc.g)
+		_, err := tc.fs.Plan(t.Context(), tc.g)
 		require.ErrorContains(t, err, tc.want)
 	}
 }
 
 func TestSizeErrors(t *testing.T) {
 	tr := one(t, "file", filetree.File(make([]byte, 1<<20), 0o644))
-	smallest, err := (&ext4.FileSystem{Tree: tr}).Plan(geometry(0))
+	smallest, err := (&ext4.FileSystem{Tree: tr}).Plan(t.Context(), geometry(0))
 	require.NoError(t, err)
 	need := smallest.Info().Size
 
-	_, err = (&ext4.FileSystem{Tree: tr}).Plan(geometry(1 << 20))
+	_, err = (&ext4.FileSystem{Tree: tr}).Plan(t.Context(), geometry(1<<20))
 	require.Equal(t, &volume.SizeError{Format: "ext4", Size: 1 << 20, Need: need, Resource: "bytes"}, err)
-	_, err = (&ext4.FileSystem{Tree: tr}).Plan(geometry(need - 512))
+	_, err = (&ext4.FileSystem{Tree: tr}).Plan(t.Context(), geometry(need-512))
 	require.Equal(t, &volume.SizeError{Format: "ext4", Size: need - 512, Need: need, Resource: "bytes"}, err)
-	p, err := (&ext4.FileSystem{Tree: tr}).Plan(geometry(need))
+	p, err := (&ext4.FileSystem{Tree: tr}).Plan(t.Context(), geometry(need))
 	require.NoError(t, err)
 	require.Equal(t, smallest.Info(), p.Info())
 
 	for _, size := range []int64{0, 1 << 20} {
-		_, err = (&ext4.FileSystem{Tree: manyFiles(t, 100), Inodes: 100}).Plan(geometry(size))
+		_, err = (&ext4.FileSystem{Tree: manyFiles(t, 100), Inodes: 100}).Plan(t.Context(), geometry(size))
 		require.Equal(t, &volume.SizeError{Format: "ext4", Size: 100, Need: 112, Resource: "inodes"}, err)
 	}
-	_, err = (&ext4.FileSystem{Tree: manyFiles(t, 10000), BlockSize: 1024}).Plan(geometry(8 << 20))
+	_, err = (&ext4.FileSystem{Tree: manyFiles(t, 10000), BlockSize: 1024}).Plan(t.Context(), geometry(8<<20))
 	require.Equal(t, &volume.SizeError{Format: "ext4", Size: 8192, Need: 10012, Resource: "inodes"}, err)
 }
 
@@ -124,12 +124,12 @@ func TestSmallest(t *testing.T) {
 		for _, size := range []int64{0, 1 << 20, 7 << 20, 8<<20 - 100000, 130 << 20, 1 << 30} {
 			tr := one(t, "file", filetree.Entry{Size: size, Data: []filetree.Range{{Length: max(size, 1)}}[:min(size, 1)]})
 			fs := &ext4.FileSystem{Tree: tr, BlockSize: blockSize}
-			p, err := fs.Plan(geometry(0))
+			p, err := fs.Plan(t.Context(), geometry(0))
 			require.NoError(t, err)
-			again, err := fs.Plan(geometry(p.Info().Size))
+			again, err := fs.Plan(t.Context(), geometry(p.Info().Size))
 			require.NoError(t, err)
 			require.Equal(t, p.Info(), again.Info())
-			_, err = fs.Plan(geometry(p.Info().Size - int64(blockSize)))
+			_, err = fs.Plan(t.Context(), geometry(p.Info().Size-int64(blockSize)))
 			require.Equal(t, &volume.SizeError{Format: "ext4", Size: p.Info().Size - int64(blockSize), Need: p.Info().Size, Resource: "bytes"}, err)
 		}
 	}
@@ -147,7 +147,7 @@ func (d discard) WriteAt(p []byte, _ int64) (int, error) {
 
 func writeErr(t *testing.T, ctx context.Context, tr *filetree.Tree, sink volume.Sink) error {
 	t.Helper()
-	p, err := (&ext4.FileSystem{Tree: tr}).Plan(geometry(0))
+	p, err := (&ext4.FileSystem{Tree: tr}).Plan(t.Context(), geometry(0))
 	require.NoError(t, err)
 	w := volume.NewWriter(sink, p.Info().Size)
 	defer w.Close()

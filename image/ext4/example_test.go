@@ -30,12 +30,13 @@ func Example() {
 	}
 	root := &ext4.FileSystem{Tree: tree, Label: "root"}
 
-	plan, err := root.Plan(volume.Geometry{
+	plan, err := root.Plan(context.Background(), volume.Geometry{
 		SectorSize: 512,
 		Size:       64 << 20,
 		Seed:       uuid.MustParse("8f1c2c3e-0000-4000-8000-000000000001"),
 		Time:       time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 	})
+
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -69,13 +70,13 @@ func ExampleFileSystem_Plan() {
 		log.Fatal(err)
 	}
 	fs := &ext4.FileSystem{Tree: tree, JournalSize: ext4.None}
-	smallest, err := fs.Plan(volume.Geometry{SectorSize: 512})
+	smallest, err := fs.Plan(context.Background(), volume.Geometry{SectorSize: 512})
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(smallest.Info().Size>>10, "KiB")
 
-	_, err = fs.Plan(volume.Geometry{SectorSize: 512, Size: 8 << 20})
+	_, err = fs.Plan(context.Background(), volume.Geometry{SectorSize: 512, Size: 8 << 20})
 	fmt.Println(err)
 	// Output:
 	// 10448 KiB

@@ -1,6 +1,8 @@
 package ext4
 
 import (
+	"context"
+
 	"github.com/google/uuid"
 
 	"github.com/drivebay/drivebay/image/filetree"
@@ -44,7 +46,7 @@ type FileSystem struct {
 // volume that holds the tree. What does not fit is a [*volume.SizeError] of
 // "bytes" or "inodes"; what ext4 cannot hold is a [*filetree.PathError] with the
 // file's name.
-func (fs *FileSystem) Plan(g volume.Geometry) (volume.Plan, error) {
+func (fs *FileSystem) Plan(ctx context.Context, g volume.Geometry) (volume.Plan, error) {
 	p, err := newPlan(fs, g)
 	if err != nil {
 		return nil, err

@@ -31,7 +31,7 @@ func geometry(size int64) volume.Geometry {
 // write plans a file system and writes it to a file.
 func write(t testing.TB, fs *ext4.FileSystem, size int64) string {
 	t.Helper()
-	p, err := fs.Plan(geometry(size))
+	p, err := fs.Plan(t.Context(), geometry(size))
 	require.NoError(t, err)
 	name := filepath.Join(t.TempDir(), "ext4.img")
 	writePlan(t, p, name)

@@ -182,7 +182,7 @@ func TestWriteTwiceIsTheSame(t *testing.T) {
 		add(forward, names[i])
 		add(backward, names[len(names)-1-i])
 	}
-	p, err := (&ext4.FileSystem{Tree: forward}).Plan(geometry(0))
+	p, err := (&ext4.FileSystem{Tree: forward}).Plan(t.Context(), geometry(0))
 	require.NoError(t, err)
 	dir := t.TempDir()
 	writePlan(t, p, filepath.Join(dir, "1"))

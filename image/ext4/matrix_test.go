@@ -27,7 +27,7 @@ func TestEmptyIsCleanAtEverySize(t *testing.T) {
 // descriptors, not with the size.
 func TestEmptyIsSparse(t *testing.T) {
 	for size, most := range map[int64]int64{1 << 30: 1 << 20, 1 << 40: 16 << 20} {
-		p, err := (&ext4.FileSystem{}).Plan(geometry(size))
+		p, err := (&ext4.FileSystem{}).Plan(t.Context(), geometry(size))
 		require.NoError(t, err)
 		w := volume.NewWriter(discard{}, size)
 		defer w.Close()

@@ -30,7 +30,7 @@ func BenchmarkMillionFiles(b *testing.B) {
 	var planned uint64
 	for b.Loop() {
 		start := time.Now()
-		p, err := (&ext4.FileSystem{Tree: tr}).Plan(geometry(0))
+		p, err := (&ext4.FileSystem{Tree: tr}).Plan(b.Context(), geometry(0))
 		require.NoError(b, err)
 		b.ReportMetric(float64(time.Since(start).Milliseconds()), "plan-ms")
 		planned = heap()

@@ -31,16 +31,16 @@ func FuzzRandomTree(f *testing.F) {
 			Inodes:          pick(r, int64(0), 0, 5000, 100000),
 		}
 		g := geometry(0)
-		p, err := fs.Plan(g)
+		p, err := fs.Plan(t.Context(), g)
 		if tooSmall := (*volume.SizeError)(nil); errors.As(err, &tooSmall) {
 			require.Equal(t, "inodes", tooSmall.Resource)
 			fs.Inodes = 0
-			p, err = fs.Plan(g)
+			p, err = fs.Plan(t.Context(), g)
 		}
 		require.NoError(t, err)
 		if more := pick(r, int64(0), 1, 1<<20, 100<<20, 10<<30); more > 0 {
 			g.Size = (p.Info().Size + r.Int64N(more)) &^ 511
-			p, err = fs.Plan(g)
+			p, err = fs.Plan(t.Context(), g)
 			if tooSmall := (*volume.SizeError)(nil); errors.As(err, &tooSmall) {
 				// A journal or more inodes come with the size.
 				require.Greater(t, tooSmall.Need, tooSmall.Size)

@@ -65,7 +65,7 @@ func TestDirectoryBeyondItsIndex(t *testing.T) {
 		_, err := tr.Add(fmt.Sprintf("many/%0255d", i), filetree.Entry{})
 		require.NoError(t, err)
 	}
-	_, err := (&ext4.FileSystem{Tree: tr, BlockSize: 1024}).Plan(geometry(0))
+	_, err := (&ext4.FileSystem{Tree: tr, BlockSize: 1024}).Plan(t.Context(), geometry(0))
 	require.ErrorIs(t, err, ext4.ErrUnsupported)
 	require.ErrorContains(t, err, "ext4 many: not possible in ext4: directory of 46495 entries needs")
 }
@@ -173,7 +173,7 @@ func TestSharedAttributes(t *testing.T) {
 // What dumpe2fs tells of a file system is what mke2fs makes of the same wishes.
 func TestSameAsMke2fs(t *testing.T) {
 	for _, size := range []int64{8 << 20, 200 << 20, 3 << 30} {
-		p, err := (&ext4.FileSystem{Label: "label"}).Plan(geometry(size))
+		p, err := (&ext4.FileSystem{Label: "label"}).Plan(t.Context(), geometry(size))
 		require.NoError(t, err)
 		ours := filepath.Join(t.TempDir(), "ours")
 		writePlan(t, p, ours)

@@ -62,7 +62,7 @@ func BenchmarkBuild(b *testing.B) {
 // buildFile builds a file system into a new file.
 func buildFile(b *testing.B, name string, fs *fat.FileSystem, g volume.Geometry) {
 	_ = os.RemoveAll(name)
-	p, err := fs.Plan(g)
+	p, err := fs.Plan(b.Context(), g)
 	require.NoError(b, err)
 	f, err := os.Create(name)
 	require.NoError(b, err)
@@ -97,7 +97,7 @@ func BenchmarkNames(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				p, err := (&fat.FileSystem{Tree: tr}).Plan(geometry(0))
+				p, err := (&fat.FileSystem{Tree: tr}).Plan(b.Context(), geometry(0))
 				require.NoError(b, err)
 				w := volume.NewWriter(nowhere{}, p.Info().Size)
 				require.NoError(b, p.Write(b.Context(), w))

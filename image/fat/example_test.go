@@ -23,12 +23,13 @@ func Example() {
 		log.Fatal(err)
 	}
 	esp := &fat.FileSystem{Tree: tree, Label: "ESP", ID: 0x2024_0229, Type: fat.FAT32}
-	plan, err := esp.Plan(volume.Geometry{
+	plan, err := esp.Plan(context.Background(), volume.Geometry{
 		SectorSize: 512,
-		Offset:     1 << 20, // where the partition begins
+		Offset:     1 << 20,
 		Size:       64 << 20,
 		Time:       time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC),
 	})
+
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package fat
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -93,7 +94,7 @@ type FileSystem struct {
 // of the first ten files.
 //
 // The geometry's SectorSize may be 512, 1024, 2048 or 4096 bytes.
-func (fs *FileSystem) Plan(g volume.Geometry) (volume.Plan, error) {
+func (fs *FileSystem) Plan(ctx context.Context, g volume.Geometry) (volume.Plan, error) {
 	if err := fs.check(g); err != nil {
 		return nil, err
 	}

@@ -37,7 +37,7 @@ func geometry(size int64) volume.Geometry {
 // build writes a file system into a new file and returns its name.
 func build(t testing.TB, fs *fat.FileSystem, g volume.Geometry) (name string, info volume.Info) {
 	t.Helper()
-	p, err := fs.Plan(g)
+	p, err := fs.Plan(t.Context(), g)
 	require.NoError(t, err)
 	info = p.Info()
 	f, err := os.Create(filepath.Join(t.TempDir(), "image"))

@@ -60,7 +60,7 @@ func TestRefused(t *testing.T) {
 					add(t, tr, path, e)
 				}
 			}
-			_, err := (&fat.FileSystem{Tree: tr}).Plan(geometry(16 * gib))
+			_, err := (&fat.FileSystem{Tree: tr}).Plan(t.Context(), geometry(16*gib))
 			require.ErrorIs(t, err, tc.is)
 			require.ErrorContains(t, err, tc.want)
 			var path *filetree.PathError
@@ -76,7 +76,7 @@ func TestRefusedMany(t *testing.T) {
 		add(t, tr, fmt.Sprintf("link%02d", i), filetree.Symlink("t"))
 	}
 	add(t, tr, "what?", filetree.File(nil, 0o644))
-	_, err := (&fat.FileSystem{Tree: tr}).Plan(geometry(mib))
+	_, err := (&fat.FileSystem{Tree: tr}).Plan(t.Context(), geometry(mib))
 	lines := strings.Split(err.Error(), "\n")
 	require.Len(t, lines, 11)
 	require.Equal(t, "fat link09: symbolic link to t: FAT has no such files", lines[9])
@@ -91,7 +91,7 @@ func TestDropped(t *testing.T) {
 	e := filetree.File([]byte("x"), 0o644)
 	e.Xattrs = []filetree.Xattr{{Name: "user.y"}, {Name: "security.selinux", Value: []byte("label")}, {Name: "user.x"}}
 	add(t, tr, "x", e)
-	_, err = (&fat.FileSystem{Tree: tr}).Plan(geometry(mib))
+	_, err = (&fat.FileSystem{Tree: tr}).Plan(t.Context(), geometry(mib))
 	require.ErrorIs(t, err, fat.ErrUnsupported)
 	require.ErrorContains(t, err, "fat c: hard link to b")
 	add(t, tr, "d/null", filetree.Entry{Mode: fs.ModeDevice | fs.ModeCharDevice, Device: filetree.Device{Major: 1, Minor: 3}})
@@ -131,13 +131,13 @@ func TestBadOptions(t *testing.T) {
 		{"offset", fat.FileSystem{}, volume.Geometry{SectorSize: 4096, Offset: 512, Size: mib}, "volume offset of 512 bytes"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := tc.fs.Plan(tc.g)
+			_, err := tc.fs.Plan(t.Context(), tc.g)
 			require.ErrorIs(t, err, fat.ErrOption)
 			require.ErrorContains(t, err, "fat: ")
 			require.ErrorContains(t, err, tc.want)
 		})
 	}
-	_, err := (&fat.FileSystem{}).Plan(geometry(3 << 40))
+	_, err := (&fat.FileSystem{}).Plan(t.Context(), geometry(3<<40))
 	require.ErrorIs(t, err, fat.ErrTooLarge)
 	require.EqualError(t, err, "fat: volume of 3298534883328 bytes: too large for FAT: want at most 4294967295 sectors of 512 bytes, 2199023255040")
 }
@@ -156,7 +156,7 @@ func TestDoesNotFit(t *testing.T) {
 		{fat.FileSystem{Type: fat.FAT12, ClusterSize: 512}, 32 * mib, "fat: FAT12 with clusters of 512 bytes: vfat: content needs 20480 clusters, volume has 4068: 16412 too few"},
 	} {
 		tc.fs.Tree = tr
-		_, err := tc.fs.Plan(geometry(tc.size))
+		_, err := tc.fs.Plan(t.Context(), geometry(tc.size))
 		var short *volume.SizeError
 		require.ErrorAs(t, err, &short)
 		require.ErrorContains(t, err, tc.want)
@@ -323,7 +323,7 @@ func TestClustersForTightVolume(t *testing.T) {
 	tr := filetree.New()
 	add(t, tr, "big", filetree.Entry{Size: 4*gib - mib, Data: []filetree.Range{}})
 	fs := &fat.FileSystem{Tree: tr}
-	p, err := fs.Plan(volume.Geometry{SectorSize: 512})
+	p, err := fs.Plan(t.Context(), volume.Geometry{SectorSize: 512})
 	require.NoError(t, err)
 	img, _ := build(t, fs, geometry((p.Info().Size+mib-1)/mib*mib))
 	require.Equal(t, 32*int(kib), readBoot(t, img).Cluster)
@@ -398,7 +398,7 @@ func TestReproducible(t *testing.T) {
 
 // A plan can be written twice.
 func TestWriteTwice(t *testing.T) {
-	p, err := (&fat.FileSystem{Tree: tree(t, sample)}).Plan(geometry(0))
+	p, err := (&fat.FileSystem{Tree: tree(t, sample)}).Plan(t.Context(), geometry(0))
 	require.NoError(t, err)
 	var images [2]memory
 	for i := range images {
@@ -421,7 +421,7 @@ func TestSourceShrinks(t *testing.T) {
 	require.NoError(t, os.WriteFile(dir+"/file", []byte("content"), 0o644))
 	tr, err := filetree.FromDir(dir)
 	require.NoError(t, err)
-	p, err := (&fat.FileSystem{Tree: tr}).Plan(geometry(mib))
+	p, err := (&fat.FileSystem{Tree: tr}).Plan(t.Context(), geometry(mib))
 	require.NoError(t, err)
 	require.NoError(t, os.Truncate(dir+"/file", 3))
 	w := volume.NewWriter(make(memory, mib), mib)
@@ -434,7 +434,7 @@ func TestSourceShrinks(t *testing.T) {
 }
 
 func TestWriteCancelled(t *testing.T) {
-	p, err := (&fat.FileSystem{Tree: tree(t, sample)}).Plan(geometry(mib))
+	p, err := (&fat.FileSystem{Tree: tree(t, sample)}).Plan(t.Context(), geometry(mib))
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -45,10 +45,11 @@ func checkFields(t *testing.T, b []byte, fields []field) {
 // planFor plans an empty volume for looking at its sectors.
 func planFor(t *testing.T, fs *FileSystem, size int64) *plan {
 	t.Helper()
-	p, err := fs.Plan(volume.Geometry{
+	p, err := fs.Plan(t.Context(), volume.Geometry{
 		SectorSize: 512, Offset: 1 << 20, Size: size,
 		Time: time.Date(2024, 2, 29, 23, 59, 59, 0, time.UTC),
 	})
+
 	require.NoError(t, err)
 	return p.(*plan)
 }
@@ -93,7 +94,7 @@ func TestBootSectorFAT12(t *testing.T) {
 
 // A volume that is a diskette says so, if it is not in a partition.
 func TestBootSectorFloppy(t *testing.T) {
-	p, err := (&FileSystem{ID: 1}).Plan(volume.Geometry{SectorSize: 512, Size: 1440 << 10})
+	p, err := (&FileSystem{ID: 1}).Plan(t.Context(), volume.Geometry{SectorSize: 512, Size: 1440 << 10})
 	require.NoError(t, err)
 	checkFields(t, p.(*plan).bootSector()[:62], []field{
 		{"BS_jmpBoot", 0, 3, "eb3c90"},
@@ -161,7 +162,7 @@ func TestBootSectorFAT32(t *testing.T) {
 // A volume so far out that its sectors cannot be counted in 32 bits hides none.
 func TestHiddenSectors(t *testing.T) {
 	for offset, want := range map[int64]uint32{0: 0, 1 << 20: 2048, (1<<32 - 1) * 512: 1<<32 - 1, 1 << 41: 0} {
-		p, err := (&FileSystem{}).Plan(volume.Geometry{SectorSize: 512, Offset: offset, Size: 1 << 20})
+		p, err := (&FileSystem{}).Plan(t.Context(), volume.Geometry{SectorSize: 512, Offset: offset, Size: 1 << 20})
 		require.NoError(t, err)
 		require.Equal(t, want, binary.LittleEndian.Uint32(p.(*plan).bootSector()[28:]))
 	}
@@ -250,7 +251,7 @@ func TestTable(t *testing.T) {
 				_, err := tr.Add(name, filetree.Entry{Size: size})
 				require.NoError(t, err)
 			}
-			p, err := (&FileSystem{Tree: tr, Type: tc.typ, ClusterSize: 512}).Plan(volume.Geometry{SectorSize: 512})
+			p, err := (&FileSystem{Tree: tr, Type: tc.typ, ClusterSize: 512}).Plan(t.Context(), volume.Geometry{SectorSize: 512})
 			require.NoError(t, err)
 			sink := make(memory, p.Info().Size)
 			w := volume.NewWriter(sink, int64(len(sink)))

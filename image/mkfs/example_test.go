@@ -1,6 +1,7 @@
 package mkfs_test
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 
@@ -20,7 +21,7 @@ func Example() {
 	layout := image.Layout{Partitions: []image.Partition{
 		{Name: "data", Size: 300 * image.MiB, Content: &mkfs.FileSystem{Type: mkfs.XFS, Tree: tree}},
 	}}
-	_, err := layout.Plan()
+	_, err := layout.Plan(context.Background())
 	fmt.Println(err)
 	// Output: partition 1 (data): size 314572800: xfs tmp: sticky bit: mkfs cannot make such files
 }

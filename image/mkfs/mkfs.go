@@ -51,7 +51,7 @@ const mib = 1 << 20
 // A Size of 0 gives a volume that is as small as is likely to do: how much room
 // a tree takes is the program's decision, which is known when it has run. A
 // volume that turns out to be too small is an error of writing it.
-func (f *FileSystem) Plan(g volume.Geometry) (volume.Plan, error) {
+func (f *FileSystem) Plan(ctx context.Context, g volume.Geometry) (volume.Plan, error) {
 	k, ok := kinds[f.Type]
 	if !ok {
 		return nil, fmt.Errorf("file system of type %q: %w: want xfs, btrfs or exfat", f.Type, ErrOption)

@@ -146,7 +146,7 @@ func TestBtrfsWithFilesNeedsRoot(t *testing.T) {
 	if os.Geteuid() == 0 {
 		t.Skip("runs as root")
 	}
-	p, err := (&mkfs.FileSystem{Type: mkfs.Btrfs, Tree: filetree.New()}).Plan(geometry(0))
+	p, err := (&mkfs.FileSystem{Type: mkfs.Btrfs, Tree: filetree.New()}).Plan(t.Context(), geometry(0))
 	require.NoError(t, err)
 	w := volume.NewWriter(&hasher{hash: sha256.New()}, p.Info().Size)
 	defer w.Close()
@@ -228,7 +228,7 @@ func TestSmallestHoldsTheTree(t *testing.T) {
 					_, err := tree.Add(path, filetree.File(content[:tc.size], 0o644))
 					require.NoError(t, err)
 				}
-				p, err := (&mkfs.FileSystem{Type: kind, Tree: tree}).Plan(geometry(0))
+				p, err := (&mkfs.FileSystem{Type: kind, Tree: tree}).Plan(t.Context(), geometry(0))
 				require.NoError(t, err)
 				write(t, p)
 			})
@@ -252,7 +252,7 @@ func TestReproducible(t *testing.T) {
 	// Of the others, it is the programs' newer versions that are: see the
 	// package's documentation.
 	fixture.RequireTool(t, "mkfs.exfat")
-	p, err := (&mkfs.FileSystem{Type: mkfs.ExFAT}).Plan(geometry(16 * mib))
+	p, err := (&mkfs.FileSystem{Type: mkfs.ExFAT}).Plan(t.Context(), geometry(16*mib))
 	require.NoError(t, err)
 	first := write(t, p)
 	require.Equal(t, first, write(t, p))
@@ -300,7 +300,7 @@ func TestLosses(t *testing.T) {
 			fixture.RequireTool(t, "mkfs."+string(tc.kind))
 			fixture.RequireFS(t, string(tc.kind))
 			f := &mkfs.FileSystem{Type: tc.kind, Tree: tree(t)}
-			_, err := f.Plan(geometry(0))
+			_, err := f.Plan(t.Context(), geometry(0))
 			require.ErrorIs(t, err, mkfs.ErrUnsupported)
 			for _, line := range tc.want {
 				require.ErrorContains(t, err, string(tc.kind)+" "+line)
@@ -345,14 +345,14 @@ func TestPlanRefuses(t *testing.T) {
 		{"negative", mkfs.FileSystem{Type: mkfs.XFS}, -1, mkfs.ErrOption, "size of -1 bytes"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := tc.fs.Plan(geometry(tc.size))
+			_, err := tc.fs.Plan(t.Context(), geometry(tc.size))
 			require.ErrorIs(t, err, tc.is)
 			require.ErrorContains(t, err, tc.want)
 		})
 	}
 	g := geometry(0)
 	g.SectorSize = 4096
-	_, err = (&mkfs.FileSystem{Type: mkfs.ExFAT}).Plan(g)
+	_, err = (&mkfs.FileSystem{Type: mkfs.ExFAT}).Plan(t.Context(), g)
 	require.ErrorIs(t, err, mkfs.ErrOption)
 	require.ErrorContains(t, err, "exfat: sector size of 4096 bytes")
 	for _, tc := range []struct {
@@ -363,7 +363,7 @@ func TestPlanRefuses(t *testing.T) {
 		{mkfs.FileSystem{Type: mkfs.ExFAT}, volume.SizeError{Format: "exfat", Size: mib, Need: 3 * mib, Resource: "bytes"}},
 		{mkfs.FileSystem{Type: mkfs.Btrfs, Tree: large}, volume.SizeError{Format: "btrfs", Size: 400 * mib, Need: 691 * mib, Resource: "bytes"}},
 	} {
-		_, err := tc.fs.Plan(geometry(tc.want.Size))
+		_, err := tc.fs.Plan(t.Context(), geometry(tc.want.Size))
 		var short *volume.SizeError
 		require.ErrorAs(t, err, &short)
 		require.Equal(t, tc.want, *short)
@@ -372,7 +372,7 @@ func TestPlanRefuses(t *testing.T) {
 
 func TestProgramFails(t *testing.T) {
 	fixture.RequireTool(t, "mkfs.xfs")
-	p, err := (&mkfs.FileSystem{Type: mkfs.XFS, Options: []string{"-n", "size=3"}}).Plan(geometry(300 * mib))
+	p, err := (&mkfs.FileSystem{Type: mkfs.XFS, Options: []string{"-n", "size=3"}}).Plan(t.Context(), geometry(300*mib))
 	require.NoError(t, err)
 	w := volume.NewWriter(&hasher{hash: sha256.New()}, 300*mib)
 	defer w.Close()
@@ -393,7 +393,7 @@ func TestChangedSource(t *testing.T) {
 	tree, err := filetree.FromDir(dir)
 	require.NoError(t, err)
 	defer tree.Close()
-	p, err := (&mkfs.FileSystem{Type: mkfs.XFS, Tree: tree}).Plan(geometry(0))
+	p, err := (&mkfs.FileSystem{Type: mkfs.XFS, Tree: tree}).Plan(t.Context(), geometry(0))
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), []byte("longer"), 0o644))
 	w := volume.NewWriter(&hasher{hash: sha256.New()}, p.Info().Size)

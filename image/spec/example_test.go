@@ -41,7 +41,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer l.Close()
-	p, err := l.Plan()
+	p, err := l.Plan(context.Background())
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -126,8 +126,8 @@ func (s *Spec) fail(at position, object string, err error) error {
 
 // Plan lays the disk out, as [image.Layout.Plan] does. Its errors tell the place
 // in the spec.
-func (l *Layout) Plan() (*image.Plan, error) {
-	p, err := l.Layout.Plan()
+func (l *Layout) Plan(ctx context.Context) (*image.Plan, error) {
+	p, err := l.Layout.Plan(ctx)
 	if err != nil {
 		return nil, l.spec.locate(err)
 	}

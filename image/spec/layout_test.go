@@ -286,7 +286,7 @@ func TestLayoutFiles(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			l := layout(t, dir, "time: "+epoch.Format(time.RFC3339)+"\npartitions:\n- content:\n    format: ext4\n    files:\n    "+indent(tc.files))
 			require.Equal(t, tc.want, describe(t, l.Trees[0]))
-			_, err := l.Plan()
+			_, err := l.Plan(t.Context())
 			require.NoError(t, err)
 		})
 	}
@@ -345,7 +345,7 @@ func TestPlanErrors(t *testing.T) {
 			`disk.yaml:1:49: partition 2: start 2097152: want at least 3145728, where partition 1 ends that begins at 1048576`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := layout(t, t.TempDir(), tc.yaml).Plan()
+			_, err := layout(t, t.TempDir(), tc.yaml).Plan(t.Context())
 			require.ErrorContains(t, err, tc.want)
 			var e *image.LayoutError
 			require.ErrorAs(t, err, &e)

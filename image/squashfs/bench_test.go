@@ -46,7 +46,7 @@ func BenchmarkImage(b *testing.B) {
 				tr, err := filetree.FromDir(dir)
 				require.NoError(b, err)
 				fs := &squashfs.FileSystem{Tree: tr, Compression: c.compression, Level: c.level}
-				p, err := fs.Plan(geometry(0))
+				p, err := fs.Plan(b.Context(), geometry(0))
 				require.NoError(b, err)
 				writePlan(b, p, out)
 				require.NoError(b, fs.Close())

@@ -28,7 +28,7 @@ func Example() {
 	root := &squashfs.FileSystem{Tree: tree, Compression: squashfs.Zstd, Level: 9}
 	defer root.Close()
 
-	plan, err := root.Plan(volume.Geometry{SectorSize: 512, Time: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)})
+	plan, err := root.Plan(context.Background(), volume.Geometry{SectorSize: 512, Time: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func geometry(size int64) volume.Geometry {
 func write(t testing.TB, fs *squashfs.FileSystem, size int64) string {
 	t.Helper()
 	t.Cleanup(func() { require.NoError(t, fs.Close()) })
-	p, err := fs.Plan(geometry(size))
+	p, err := fs.Plan(t.Context(), geometry(size))
 	require.NoError(t, err)
 	name := filepath.Join(t.TempDir(), "squashfs.img")
 	writePlan(t, p, name)

@@ -1,6 +1,7 @@
 package squashfs
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"math/bits"
@@ -32,6 +33,7 @@ type image struct {
 
 // builder makes an image.
 type builder struct {
+	ctx context.Context
 	params
 	spool   *spool
 	dropped []string
@@ -57,8 +59,8 @@ type builder struct {
 }
 
 // newImage reads, compresses and lays out a tree.
-func newImage(p params) (*image, error) {
-	b := &builder{params: p, idOf: map[uint32]uint16{}, sameSize: map[int64]bool{}, tailsOf: make([]uint8, p.blockSize)}
+func newImage(ctx context.Context, p params) (*image, error) {
+	b := &builder{ctx: ctx, params: p, idOf: map[uint32]uint16{}, sameSize: map[int64]bool{}, tailsOf: make([]uint8, p.blockSize)}
 	if b.tree == nil {
 		b.tree = filetree.New()
 	}

@@ -2,6 +2,7 @@ package squashfs
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"io"
@@ -132,11 +133,22 @@ func isZero(b []byte) bool {
 	return len(b) == 0 || b[0] == 0 && bytes.Equal(b[1:], b[:len(b)-1])
 }
 
+// stopped returns an error if there is no use in reading on.
+func (r *reader) stopped() error {
+	if r.failed.Load() {
+		return errStopped
+	}
+	if r.ctx.Err() != nil {
+		return context.Cause(r.ctx)
+	}
+	return nil
+}
+
 func (r *reader) readAll() error {
 	for _, id := range r.nodeOf {
 		n := r.tree.Node(int(id))
-		if r.failed.Load() {
-			return errStopped
+		if err := r.stopped(); err != nil {
+			return err
 		}
 		switch {
 		case n.IsDir():
@@ -198,8 +210,8 @@ func (r *reader) file(n filetree.Node) error {
 // data reads a range of the file.
 func (f *fileReader) data(from io.Reader, at filetree.Range) error {
 	for at.Length > 0 {
-		if f.failed.Load() {
-			return errStopped
+		if err := f.stopped(); err != nil {
+			return err
 		}
 		f.moveTo(at.Offset / f.blockSize)
 		if f.block == nil {

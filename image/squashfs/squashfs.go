@@ -76,7 +76,7 @@ type FileSystem struct {
 // A geometry without a size gives the smallest volume that holds the tree. What
 // does not fit is a [*volume.SizeError] of "bytes"; what squashfs cannot hold is a
 // [*filetree.PathError] with the file's name.
-func (fs *FileSystem) Plan(g volume.Geometry) (volume.Plan, error) {
+func (fs *FileSystem) Plan(ctx context.Context, g volume.Geometry) (volume.Plan, error) {
 	p, err := fs.params()
 	if err != nil {
 		return nil, err
@@ -88,7 +88,7 @@ func (fs *FileSystem) Plan(g volume.Geometry) (volume.Plan, error) {
 	if err := checkTime(created); err != nil {
 		return nil, err
 	}
-	m, err := fs.image(p)
+	m, err := fs.image(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +123,7 @@ func (fs *FileSystem) params() (params, error) {
 }
 
 // image returns the image of the tree, which it makes at the first call.
-func (fs *FileSystem) image(p params) (*image, error) {
+func (fs *FileSystem) image(ctx context.Context, p params) (*image, error) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	if fs.closed {
@@ -132,7 +132,7 @@ func (fs *FileSystem) image(p params) (*image, error) {
 	if m := fs.images[p]; m != nil {
 		return m, nil
 	}
-	m, err := newImage(p)
+	m, err := newImage(ctx, p)
 	if err != nil {
 		return nil, err
 	}

@@ -85,16 +85,16 @@ func TestPlanAgainCompressesNothing(t *testing.T) {
 	require.NoError(t, err)
 	fs := &squashfs.FileSystem{Tree: tr}
 	defer fs.Close()
-	small, err := fs.Plan(geometry(0))
+	small, err := fs.Plan(t.Context(), geometry(0))
 	require.NoError(t, err)
 	require.Equal(t, volume.Info{Format: "squashfs", Size: 303104, Used: small.Info().Used, Files: 2}, small.Info())
-	large, err := fs.Plan(geometry(1 << 20))
+	large, err := fs.Plan(t.Context(), geometry(1<<20))
 	require.NoError(t, err)
 	require.Equal(t, volume.Info{Format: "squashfs", Size: 1 << 20, Used: small.Info().Used, Files: 2}, large.Info())
 
 	later := geometry(0)
 	later.Time = created.Add(time.Hour)
-	other, err := fs.Plan(later)
+	other, err := fs.Plan(t.Context(), later)
 	require.NoError(t, err)
 	dir := t.TempDir()
 	read := func(p volume.Plan, name string) []byte {
@@ -113,7 +113,7 @@ func TestPlanAgainCompressesNothing(t *testing.T) {
 	require.Equal(t, 1, opened)
 
 	fs.Level = 9 // another image
-	_, err = fs.Plan(geometry(0))
+	_, err = fs.Plan(t.Context(), geometry(0))
 	require.NoError(t, err)
 	require.Equal(t, 2, opened)
 }
@@ -121,9 +121,9 @@ func TestPlanAgainCompressesNothing(t *testing.T) {
 func TestTooSmall(t *testing.T) {
 	fs := &squashfs.FileSystem{Tree: small(t)}
 	defer fs.Close()
-	p, err := fs.Plan(geometry(0))
+	p, err := fs.Plan(t.Context(), geometry(0))
 	require.NoError(t, err)
-	_, err = fs.Plan(geometry(p.Info().Size - 512))
+	_, err = fs.Plan(t.Context(), geometry(p.Info().Size-512))
 	var size *volume.SizeError
 	require.ErrorAs(t, err, &size)
 	require.Equal(t, &volume.SizeError{Format: "squashfs", Size: p.Info().Size - 512, Need: p.Info().Size, Resource: "bytes"}, size)
@@ -148,7 +148,7 @@ func TestOptions(t *testing.T) {
 		{&squashfs.FileSystem{Tails: 9}, geometry(0), "squashfs: tails 9: bad option: want TailsSmall, TailsAlways or TailsNever"},
 		{&squashfs.FileSystem{}, old, "squashfs: creation time 1969-12-31T23:59:59Z: bad option: want 1970 to 2106"},
 	} {
-		_, err := tc.fs.Plan(tc.g)
+		_, err := tc.fs.Plan(t.Context(), tc.g)
 		require.ErrorIs(t, err, squashfs.ErrOption)
 		require.EqualError(t, err, tc.want)
 	}
@@ -191,14 +191,14 @@ func TestRefusals(t *testing.T) {
 		tr := filetree.New()
 		_, err := tr.Add("file", tc.entry)
 		require.NoError(t, err)
-		_, err = (&squashfs.FileSystem{Tree: tr}).Plan(geometry(0))
+		_, err = (&squashfs.FileSystem{Tree: tr}).Plan(t.Context(), geometry(0))
 		require.ErrorIs(t, err, squashfs.ErrUnsupported)
 		require.EqualError(t, err, tc.want)
 		var path *filetree.PathError
 		require.ErrorAs(t, err, &path)
 		if tc.dropped != "" {
 			drop := &squashfs.FileSystem{Tree: tr, Drop: true}
-			p, err := drop.Plan(geometry(0))
+			p, err := drop.Plan(t.Context(), geometry(0))
 			require.NoError(t, err)
 			require.Equal(t, []string{tc.dropped}, p.Info().Dropped)
 			require.NoError(t, drop.Close())
@@ -214,7 +214,7 @@ func TestTooManyOwners(t *testing.T) {
 		_, err := tr.Add(fmt.Sprintf("%05d", i), e)
 		require.NoError(t, err)
 	}
-	_, err := (&squashfs.FileSystem{Tree: tr}).Plan(geometry(0))
+	_, err := (&squashfs.FileSystem{Tree: tr}).Plan(t.Context(), geometry(0))
 	require.ErrorIs(t, err, squashfs.ErrUnsupported)
 	require.EqualError(t, err, "squashfs 32767: not possible in squashfs: owner 65535 is the 65536th user or group, want at most 65535")
 }
@@ -250,7 +250,7 @@ func TestSourcesThatFail(t *testing.T) {
 		require.NoError(t, err)
 		fs := &squashfs.FileSystem{Tree: tr}
 		for range 2 { // what has failed is not kept
-			_, err = fs.Plan(geometry(0))
+			_, err = fs.Plan(t.Context(), geometry(0))
 			require.ErrorIs(t, err, tc.is)
 			require.EqualError(t, err, tc.want)
 		}
@@ -263,7 +263,7 @@ type errorReader struct{ error }
 func (r errorReader) Read([]byte) (int, error) { return 0, r.error }
 
 func TestNoTemporaryFile(t *testing.T) {
-	_, err := (&squashfs.FileSystem{TempDir: filepath.Join(t.TempDir(), "none")}).Plan(geometry(0))
+	_, err := (&squashfs.FileSystem{TempDir: filepath.Join(t.TempDir(), "none")}).Plan(t.Context(), geometry(0))
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.ErrorContains(t, err, "squashfs: temporary file: open ")
 }
@@ -271,11 +271,11 @@ func TestNoTemporaryFile(t *testing.T) {
 func TestClose(t *testing.T) {
 	dir := t.TempDir()
 	fs := &squashfs.FileSystem{Tree: small(t), TempDir: dir}
-	p, err := fs.Plan(geometry(0))
+	p, err := fs.Plan(t.Context(), geometry(0))
 	require.NoError(t, err)
 	require.NoError(t, fs.Close())
 	require.NoError(t, fs.Close())
-	_, err = fs.Plan(geometry(0))
+	_, err = fs.Plan(t.Context(), geometry(0))
 	require.ErrorIs(t, err, squashfs.ErrClosed)
 	w := volume.NewWriter(discard{}, p.Info().Size)
 	defer w.Close()
@@ -292,7 +292,7 @@ func (discard) WriteAt(p []byte, _ int64) (int, error) { return len(p), nil }
 func TestWriteStopsWhenTold(t *testing.T) {
 	fs := &squashfs.FileSystem{Tree: small(t)}
 	defer fs.Close()
-	p, err := fs.Plan(geometry(0))
+	p, err := fs.Plan(t.Context(), geometry(0))
 	require.NoError(t, err)
 	cause := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -318,7 +318,7 @@ func TestDoublesAreWrittenOnce(t *testing.T) {
 		}
 		fs := &squashfs.FileSystem{Tree: tr}
 		defer fs.Close()
-		p, err := fs.Plan(geometry(0))
+		p, err := fs.Plan(t.Context(), geometry(0))
 		require.NoError(t, err)
 		return p.Info().Used
 	}

@@ -51,7 +51,7 @@ func TestAsSmallAsMksquashfs(t *testing.T) {
 		{&squashfs.FileSystem{Compression: squashfs.Gzip}, []string{"-comp", "gzip", "-Xcompression-level", "6"}, 1.02},
 	} {
 		tc.fs.Tree = tr
-		p, err := tc.fs.Plan(geometry(0))
+		p, err := tc.fs.Plan(t.Context(), geometry(0))
 		require.NoError(t, err)
 		peer := filepath.Join(t.TempDir(), "peer")
 		tool(t, "mksquashfs", append([]string{dir, peer, "-no-progress", "-quiet"}, tc.args...)...)
@@ -110,7 +110,7 @@ func TestTemporaryDirectoryIsFull(t *testing.T) {
 		_, err := fs.Tree.Add(fmt.Sprintf("noise/%d", i), filetree.File(noise(uint64(i), 300000), 0o644))
 		require.NoError(t, err)
 	}
-	_, err := fs.Plan(geometry(0))
+	_, err := fs.Plan(t.Context(), geometry(0))
 	require.ErrorIs(t, err, unix.ENOSPC)
 	require.ErrorContains(t, err, "squashfs: temporary file: write ")
 	require.NoError(t, fs.Close())

@@ -1,6 +1,7 @@
 package swap_test
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/drivebay/drivebay/image"
@@ -15,7 +16,7 @@ func Example() {
 			{Name: "swap", Type: image.Swap, Weight: 1, Content: &swap.Space{Label: "swap"}}, // the rest
 		},
 	}
-	plan, err := layout.Plan()
+	plan, err := layout.Plan(context.Background())
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -45,7 +45,7 @@ type Space struct {
 // A Size of 0 gives the smallest swap space there is, ten pages. One that is
 // smaller is refused with a [*volume.SizeError]. What is left behind the last
 // whole page is not used.
-func (s *Space) Plan(g volume.Geometry) (volume.Plan, error) {
+func (s *Space) Plan(ctx context.Context, g volume.Geometry) (volume.Plan, error) {
 	p := &plan{label: s.Label, uuid: s.UUID, pageSize: int64(s.PageSize), size: g.Size}
 	if p.pageSize == 0 {
 		p.pageSize = 4096

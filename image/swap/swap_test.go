@@ -32,7 +32,7 @@ func geometry(size int64) volume.Geometry {
 // build writes a swap space to a file and returns its name.
 func build(t *testing.T, s *swap.Space, size int64) string {
 	t.Helper()
-	p, err := s.Plan(geometry(size))
+	p, err := s.Plan(t.Context(), geometry(size))
 	require.NoError(t, err)
 	f, err := os.Create(filepath.Join(t.TempDir(), "swap"))
 	require.NoError(t, err)
@@ -126,7 +126,7 @@ func TestKernelSwapsOn(t *testing.T) {
 }
 
 func TestInfo(t *testing.T) {
-	p, err := (&swap.Space{Label: "s"}).Plan(geometry(0))
+	p, err := (&swap.Space{Label: "s"}).Plan(t.Context(), geometry(0))
 	require.NoError(t, err)
 	require.Equal(t, volume.Info{
 		Format: "swap", Label: "s", UUID: volume.Derive(seed, "filesystem").String(), Size: 40960, Used: 4096,
@@ -148,12 +148,12 @@ func TestPlanRefuses(t *testing.T) {
 		{"large", swap.Space{}, 16<<40 + 4096, "want at most 17592186044416 with pages of 4096"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			_, err := tc.space.Plan(geometry(tc.size))
+			_, err := tc.space.Plan(t.Context(), geometry(tc.size))
 			require.ErrorIs(t, err, swap.ErrOption)
 			require.ErrorContains(t, err, tc.want)
 		})
 	}
-	_, err := (&swap.Space{PageSize: 16384}).Plan(geometry(mib / 8))
+	_, err := (&swap.Space{PageSize: 16384}).Plan(t.Context(), geometry(mib/8))
 	var short *volume.SizeError
 	require.True(t, errors.As(err, &short))
 	require.Equal(t, volume.SizeError{Format: "swap", Size: mib / 8, Need: 163840, Resource: "bytes"}, *short)

@@ -60,7 +60,8 @@ type Content interface {
 	// Plan lays the content out on a volume. A content that does not fit
 	// g.Size is refused with a [*SizeError]. It is called twice where the volume
 	// is to be fitted to its content: without a size, and with the one chosen.
-	Plan(g Geometry) (Plan, error)
+	// A context that ends matters where contents are read.
+	Plan(ctx context.Context, g Geometry) (Plan, error)
 }
 
 // Plan is a volume of which the place of every byte is known.

@@ -60,7 +60,7 @@ func TestUEFIBootsADisk(t *testing.T) {
 			layout := image.Layout{SectorSize: sector, Partitions: []image.Partition{
 				{Name: "esp", Type: image.ESP, Size: 300 * image.MiB, Content: &fat.FileSystem{Tree: tree, Label: "ESP"}},
 			}}
-			plan, err := layout.Plan()
+			plan, err := layout.Plan(t.Context())
 			require.NoError(t, err)
 			bootAndFind(t, plan, "marker: UEFI true, ESP is partition 1")
 		})

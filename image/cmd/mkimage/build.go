@@ -51,7 +51,7 @@ func (o *buildOptions) build(ctx context.Context, e env, specName string) error 
 	if err := out.prepare(&l.Layout); err != nil {
 		return err
 	}
-	p, err := l.Plan()
+	p, err := l.Plan(ctx)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ func planCommand(f *flag.FlagSet) func(context.Context, env, []string) error {
 			return err
 		}
 		defer l.Close()
-		p, err := l.Plan()
+		p, err := l.Plan(ctx)
 		if err != nil {
 			return err
 		}

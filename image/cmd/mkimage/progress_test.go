@@ -21,7 +21,7 @@ func TestProgressLive(t *testing.T) {
 	p.start = clock
 
 	l := image.Layout{Partitions: []image.Partition{{Name: "a", Size: image.MiB}, {Size: image.MiB}}}
-	plan, err := l.Plan()
+	plan, err := l.Plan(t.Context())
 	require.NoError(t, err)
 	p.step("reading the sources of disk.yaml")
 	p.plan(plan)

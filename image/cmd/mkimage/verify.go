@@ -31,7 +31,7 @@ func verifyCommand(f *flag.FlagSet) func(context.Context, env, []string) error {
 		if err := fitImage(&l.Layout, args[0]); err != nil {
 			return err
 		}
-		p, err := l.Plan()
+		p, err := l.Plan(ctx)
 		if err != nil {
 			return err
 		}

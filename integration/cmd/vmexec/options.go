@@ -182,7 +182,7 @@ func scratchDisk(size string) (*vm.NVMe, error) {
 		Table: image.NoTable, Size: bytes,
 		Partitions: []image.Partition{{Content: &ext4.FileSystem{Label: scratchID}}},
 	}
-	plan, err := layout.Plan()
+	plan, err := layout.Plan(context.Background())
 	if err != nil {
 		return nil, err
 	}
