@@ -69,7 +69,7 @@ func (o *options) flags(output io.Writer) *flag.FlagSet {
 	f.Var(&o.onDemand, "ondemand", "`module` that may be loaded later; repeat it for more (vfat and others always may)")
 	f.Var(&o.files, "file", "file or directory to pack, under the same `path`; repeat it for more")
 	f.Var(&o.tools, "tool", "`program` of this machine to pack, with its libraries; repeat it for more")
-	f.Var(&o.nvme, "nvme", "an NVMe drive in memory, by `properties`: size=64M,block=4096,ms=8,pi=1,hotplug=true; repeat it for more")
+	f.Var(&o.nvme, "nvme", "an NVMe drive in memory, by `properties`: size=64M,block=4096,ms=8,pi=1,hotplug=true, or subsystem=s,nsid=2,shared=true,detached=true; repeat it for more")
 	f.StringVar(&o.scratch, "scratch", "", "`size` of an ext4 file system at /var/tmp, which becomes TMPDIR too: 512M")
 	f.BoolVar(&o.udev, "udev", false, "run this machine's udevd in the guest")
 	f.BoolVar(&o.fetch, "fetch", false, "bring Debian's kernels into the cache, and exit")
@@ -145,10 +145,15 @@ func (o *options) machine() (vm.Machine, error) {
 	m := vm.Machine{
 		Accelerator: vm.Accelerator(o.accel), CPUs: o.cpus, Memory: memory, CmdLine: strings.Fields(o.cmdLine),
 	}
+	subsystems := map[string]bool{}
 	for i, spec := range o.nvme {
 		d, err := parseNVMe(fmt.Sprintf("nvme%d", i), spec)
 		if err != nil {
 			return vm.Machine{}, fmt.Errorf("flag -nvme %q: %w", spec, err)
+		}
+		if d.Subsystem != "" && !subsystems[d.Subsystem] {
+			subsystems[d.Subsystem] = true
+			m.Devices = append(m.Devices, &vm.Subsystem{ID: d.Subsystem})
 		}
 		if d.Port != "" {
 			m.Devices = append(m.Devices, &vm.RootPort{ID: d.Port, Slot: i + 1})
@@ -218,8 +223,18 @@ func parseNVMe(id, spec string) (*vm.NVMe, error) {
 			}
 		case "extended":
 			ns.Extended, err = strconv.ParseBool(value)
+		case "subsystem":
+			d.Subsystem = value
+		case "shared":
+			ns.Shared, err = strconv.ParseBool(value)
+		case "detached":
+			ns.Detached, err = strconv.ParseBool(value)
+		case "nsid":
+			var nsid int
+			nsid, err = strconv.Atoi(value)
+			ns.Properties = map[string]any{"nsid": nsid}
 		default:
-			err = fmt.Errorf("unknown property %q: there are size, file, serial, block, ms, pi, extended, hotplug", name)
+			err = fmt.Errorf("unknown property %q: there are size, file, serial, block, ms, pi, extended, hotplug, subsystem, shared, detached, nsid", name)
 		}
 		if err != nil {
 			return nil, err

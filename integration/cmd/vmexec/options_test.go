@@ -50,6 +50,20 @@ func TestParseNVMe(t *testing.T) {
 	require.Equal(t, &vm.NVMe{ID: "nvme0", Serial: "S", Namespaces: []vm.Namespace{
 		{Disk: vm.Disk{Size: 1 << 30}, BlockSize: 4096, Metadata: 8, Protection: 1, Extended: true},
 	}}, d)
+
+	d, err = parseNVMe("nvme1", "subsystem=pair,nsid=2,shared=true,detached=true")
+	require.NoError(t, err)
+	require.Equal(t, &vm.NVMe{ID: "nvme1", Subsystem: "pair", Namespaces: []vm.Namespace{
+		{Disk: vm.Disk{Size: 64 << 20}, Shared: true, Detached: true, Properties: map[string]any{"nsid": 2}},
+	}}, d)
+}
+
+func TestControllersShareASubsystem(t *testing.T) {
+	o := options{memory: "1G", nvme: list{"subsystem=pair", "subsystem=pair,nsid=2"}}
+	m, err := o.machine()
+	require.NoError(t, err)
+	require.Len(t, m.Devices, 3)
+	require.Equal(t, &vm.Subsystem{ID: "pair"}, m.Devices[0])
 }
 
 func TestParseSize(t *testing.T) {
