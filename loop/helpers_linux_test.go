@@ -1,6 +1,7 @@
 package loop_test
 
 import (
+	"errors"
 	"encoding/json"
 	"math/bits"
 	"os"
@@ -122,8 +123,20 @@ func addDevice(tb testing.TB) (name string) {
 	n := (1<<20-1)>>bits.Len(uint(maxPart(tb))) - 1
 	n -= os.Getpid() % (n / 2)
 	require.NoError(tb, unix.IoctlSetInt(ctl, unix.LOOP_CTL_ADD, n))
-	tb.Cleanup(func() { require.NoError(tb, unix.IoctlSetInt(ctl, unix.LOOP_CTL_REMOVE, n)) })
+	tb.Cleanup(func() { removeDevice(tb, ctl, n) })
 	return "loop" + itoa(n)
+}
+
+// removeDevice removes a loop device, which a udevd can still have open to look at.
+func removeDevice(tb testing.TB, ctl, n int) {
+	tb.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		err := unix.IoctlSetInt(ctl, unix.LOOP_CTL_REMOVE, n)
+		if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
+			require.NoError(tb, err)
+			return
+		}
+	}
 }
 
 // maxPart returns the loop module's parameter max_part: how many partitions of a
