@@ -1,8 +1,8 @@
 package loop_test
 
 import (
-	"errors"
 	"encoding/json"
+	"errors"
 	"math/bits"
 	"os"
 	"os/exec"
