@@ -270,7 +270,7 @@ func (p *planner) enclose() error {
 		return err
 	}
 	regions := append(p.plan.regions, tables...)
-	slices.SortStableFunc(regions, func(a, b region) int { return cmp.Compare(a.offset, b.offset) })
+	sortRegions(regions)
 	for i, r := range regions {
 		if i > 0 && r.offset < regions[i-1].end() {
 			before := regions[i-1]
@@ -286,6 +286,10 @@ func (p *planner) enclose() error {
 }
 
 func (r region) end() int64 { return r.offset + r.size }
+
+func sortRegions(list []region) {
+	slices.SortStableFunc(list, func(a, b region) int { return cmp.Compare(a.offset, b.offset) })
+}
 
 // smallest returns the size of the smallest disk that holds all regions.
 func (p *planner) smallest() int64 {

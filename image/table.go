@@ -60,9 +60,9 @@ func (p *Plan) tables() ([]region, error) {
 			return nil, err
 		}
 	}
-	regions := []region{bytesRegion("partition table", bootCodeSize, m.head[bootCodeSize:])}
+	regions := []region{bytesRegion(tableRegion, bootCodeSize, m.head[bootCodeSize:])}
 	if tail > 0 {
-		regions = append(regions, bytesRegion("backup partition table", p.Size-tail, m.tail))
+		regions = append(regions, bytesRegion(backupRegion, p.Size-tail, m.tail))
 	}
 	return regions, nil
 }

@@ -55,6 +55,9 @@ func (o *buildOptions) build(ctx context.Context, e env, specName string) error 
 	if err != nil {
 		return err
 	}
+	if p, err = o.fit(out, p, progress); err != nil {
+		return err
+	}
 	progress.plan(p)
 	written, err := out.write(ctx, p, image.Options{Progress: progress.update, Sync: o.sync})
 	if err != nil {
@@ -62,6 +65,17 @@ func (o *buildOptions) build(ctx context.Context, e env, specName string) error 
 	}
 	progress.done(o.out, p.Size, written)
 	return nil
+}
+
+// fit makes the plan one for the output, and tells where that is another one than
+// the spec's.
+func (o *buildOptions) fit(out output, p *image.Plan, progress *progress) (*image.Plan, error) {
+	fitted, err := out.fit(p)
+	if err == nil && fitted.Size != p.Size {
+		progress.step(fmt.Sprintf("%s has %s, the spec a disk of %s: the backup partition table goes to the end of %s",
+			o.out, formatBytes(fitted.Size), formatBytes(p.Size), o.out))
+	}
+	return fitted, err
 }
 
 // apart refuses an output that would take the place of the spec itself.
@@ -98,6 +112,8 @@ func (o *buildOptions) progress(e env) *progress {
 type output interface {
 	// prepare refuses a layout that it cannot take, and fills in what it knows.
 	prepare(l *image.Layout) error
+	// fit returns the plan for what it is, which may be larger than the plan.
+	fit(p *image.Plan) (*image.Plan, error)
 	// write writes the image and returns how many bytes it has put out.
 	write(ctx context.Context, p *image.Plan, o image.Options) (int64, error)
 	// close gives up what is held. It may be called at any time.
@@ -137,8 +153,9 @@ func (o *buildOptions) output(e env) (output, error) {
 // fileOutput is a sparse file.
 type fileOutput struct{ name string }
 
-func (fileOutput) prepare(*image.Layout) error { return nil }
-func (fileOutput) close()                      {}
+func (fileOutput) prepare(*image.Layout) error            { return nil }
+func (fileOutput) fit(p *image.Plan) (*image.Plan, error) { return p, nil }
+func (fileOutput) close()                                 {}
 
 func (f fileOutput) write(ctx context.Context, p *image.Plan, o image.Options) (int64, error) {
 	count := int64(0)
@@ -154,8 +171,9 @@ func (f fileOutput) write(ctx context.Context, p *image.Plan, o image.Options) (
 // streamOutput is standard output.
 type streamOutput struct{ w io.Writer }
 
-func (streamOutput) prepare(*image.Layout) error { return nil }
-func (streamOutput) close()                      {}
+func (streamOutput) prepare(*image.Layout) error            { return nil }
+func (streamOutput) fit(p *image.Plan) (*image.Plan, error) { return p, nil }
+func (streamOutput) close()                                 {}
 
 func (s streamOutput) write(ctx context.Context, p *image.Plan, o image.Options) (int64, error) {
 	n, err := abandon(ctx, func() (int64, error) { return p.Stream(ctx, s.w, o) })

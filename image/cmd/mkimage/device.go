@@ -6,6 +6,15 @@ import (
 	"github.com/drivebay/drivebay/image"
 )
 
+// fitPlan makes a plan one for a device of size bytes, which may be larger: the
+// backup of a GPT belongs at the end of the device.
+func fitPlan(p *image.Plan, size int64) (*image.Plan, error) {
+	if p.Table != image.GPT {
+		return p, nil
+	}
+	return p.Extend(size - size%int64(p.SectorSize))
+}
+
 // fitDevice makes a layout one for a device of size bytes with sectors of sector
 // bytes: what the layout leaves open is the device's.
 func fitDevice(l *image.Layout, name string, size int64, sector int) error {

@@ -64,6 +64,8 @@ func (d *deviceOutput) prepare(l *image.Layout) error {
 	return fitDevice(l, d.Name(), d.size, d.sector)
 }
 
+func (d *deviceOutput) fit(p *image.Plan) (*image.Plan, error) { return fitPlan(p, d.size) }
+
 func (d *deviceOutput) close() { _ = d.File.Close() }
 
 func (d *deviceOutput) write(ctx context.Context, p *image.Plan, o image.Options) (int64, error) {

@@ -66,8 +66,10 @@ Builds the disk that SPEC describes and writes it to OUT, which is
     -              standard output: all bytes of the image, zeros as well.
     /dev/sdX       a disk, with --device only. ALL THAT IS ON IT IS LOST. It
                    must not be mounted or otherwise in use. Without a size in
-                   SPEC the image is as large as the disk. A build that fails
-                   or is interrupted leaves a disk without a partition table.
+                   SPEC the image is as large as the disk; with a smaller one
+                   the backup of a GPT still goes to the end of the disk. A
+                   build that fails or is interrupted leaves a disk without a
+                   partition table.
 
 The same SPEC and the same sources give the same bytes, on every machine. Times
 that neither says are the environment's SOURCE_DATE_EPOCH, or 1980-01-01. OUT

@@ -28,10 +28,7 @@ func verifyCommand(f *flag.FlagSet) func(context.Context, env, []string) error {
 			return err
 		}
 		defer l.Close()
-		if err := fitImage(&l.Layout, args[0]); err != nil {
-			return err
-		}
-		p, err := l.Plan(ctx)
+		p, err := planFor(ctx, l, args[0])
 		if err != nil {
 			return err
 		}
@@ -80,22 +77,32 @@ func printVerdict(e env, differences []string) error {
 	}{len(differences) == 0, append([]string{}, differences...)})
 }
 
-// fitImage does for a device to be verified what a build has done for it.
-func fitImage(l *image.Layout, name string) error {
+// planFor plans a layout for the image name: for a device, as a build for it does.
+func planFor(ctx context.Context, l *spec.Layout, name string) (*image.Plan, error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
-	if err != nil || info.Mode()&(os.ModeDevice|os.ModeCharDevice) != os.ModeDevice {
-		return err
+	if err != nil {
+		return nil, err
+	}
+	if info.Mode()&(os.ModeDevice|os.ModeCharDevice) != os.ModeDevice {
+		return l.Plan(ctx)
 	}
 	size, sector, err := geometry(f)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return fitDevice(l, name, size, sector)
+	if err := fitDevice(&l.Layout, name, size, sector); err != nil {
+		return nil, err
+	}
+	p, err := l.Plan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return fitPlan(p, size)
 }
 
 // readBack is what can be compared of the files of a format, as go-diskfs reads

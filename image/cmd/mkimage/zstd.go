@@ -24,8 +24,9 @@ const chunkSize = 4 << 20
 // zstdOutput is a compressed file.
 type zstdOutput struct{ name string }
 
-func (zstdOutput) prepare(*image.Layout) error { return nil }
-func (zstdOutput) close()                      {}
+func (zstdOutput) prepare(*image.Layout) error            { return nil }
+func (zstdOutput) fit(p *image.Plan) (*image.Plan, error) { return p, nil }
+func (zstdOutput) close()                                 {}
 
 func (z zstdOutput) write(ctx context.Context, p *image.Plan, o image.Options) (n int64, err error) {
 	defer func() {
