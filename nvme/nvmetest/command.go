@@ -86,7 +86,7 @@ func (r *request) active() nvme.Status {
 		return r.locate(byteNSID, 0, invalidField)
 	}
 	r.ns = ns
-	return success
+	return r.reachable()
 }
 
 // valid checks that NSID is at least a valid one.

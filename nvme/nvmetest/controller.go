@@ -20,6 +20,7 @@ type Controller struct {
 	changed  []uint32 // NSIDs for the Changed Namespace List
 	overflow bool     // there are more than fit it
 	selfTest selfTestState
+	ana      anaState
 	pending  []*pending
 
 	hostID      [16]byte // Host Identifier; zero is not set

@@ -34,8 +34,10 @@ type Drive struct {
 	current request // the request being executed: on the hot path it must not be allocated
 	journal journal
 	faults  []*activeFault
-	off     bool // powered off
-	gone    bool // does not answer, by a fault
+
+	watchers []*watcher
+	off      bool // powered off
+	gone     bool // does not answer, by a fault
 }
 
 // timer calls fire when the clock gets to at.

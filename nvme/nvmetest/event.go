@@ -17,6 +17,7 @@ const (
 	EventTemperature       Event = 0x0002_01_01 // SMART: temperature threshold
 	EventSpare             Event = 0x0002_02_01 // SMART: spare below threshold
 	EventNamespaceChanged  Event = 0x0004_00_02 // notice: namespace attribute changed
+	EventANAChanged        Event = 0x000c_03_02 // notice: asymmetric namespace access changed
 	EventFirmwareStarting  Event = 0x0003_01_02 // notice: firmware activation starting
 	EventTelemetryChanged  Event = 0x0008_02_02 // notice: telemetry log changed
 	EventReservation       Event = 0x0080_00_06 // I/O command specific: reservation log page available
@@ -49,6 +50,8 @@ func (e Event) enabledBy() uint32 {
 		return 1 << 9
 	case EventTelemetryChanged:
 		return 1 << 10
+	case EventANAChanged:
+		return 1 << 11
 	}
 	return 0
 }

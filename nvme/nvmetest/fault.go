@@ -107,7 +107,7 @@ func (d *Drive) Return() {
 	if d.gone {
 		d.gone = false
 		d.happened(0, "the drive is back")
-		d.powerOff(true)
+		_ = d.powerOff(nil) // media that fails has kept what it has
 		d.powerOn()
 	}
 }

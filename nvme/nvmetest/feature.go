@@ -129,6 +129,12 @@ func (s *featureStore) thresholds() (over, under nvme.Temperature) {
 	return s.sensor[0][0], s.sensor[0][1]
 }
 
+// writeCacheEnabled reports whether Volatile Write Cache is on.
+func (s *featureStore) writeCacheEnabled() bool {
+	v, ok := s.current[featureKey{nvme.FeatureVolatileWriteCache, 0}]
+	return !ok || v.value&1 != 0
+}
+
 // extendedFormats reports whether the host knows of more than 16 LBA formats.
 func (s *featureStore) extendedFormats() bool {
 	v, ok := s.current[featureKey{nvme.FeatureHostBehavior, 0}]

@@ -55,6 +55,7 @@ type firmwareStore struct {
 	active  int        // 1-based
 	next    int        // slot that will run after a reset; 0 is none
 	present Firmware   // what runs: the slot may have been replaced since
+	proven  int        // the slot that ran last and got ready
 	boot    []byte     // the boot partition
 
 	staged  []byte
@@ -73,7 +74,7 @@ func (s *firmwareStore) init(d *Drive) {
 		s.slots[i].Revision = revision
 	}
 	s.active = d.profile.Firmware.Active
-	s.present = s.slots[s.active-1]
+	s.present, s.proven = s.slots[s.active-1], s.active
 }
 
 func (s *firmwareStore) running() string { return s.present.Revision }
@@ -272,19 +273,27 @@ func (s *firmwareStore) activateNow(r *request, slot int, f Firmware) nvme.Statu
 	}
 	until := d.now + d.profile.Firmware.ActivationTime
 	if until == d.now {
-		s.run(slot)
+		s.run(d, slot)
 		return success
 	}
 	d.notify(EventFirmwareStarting)
 	for _, c := range d.controllers {
 		c.readyAt = max(c.readyAt, until)
 	}
-	d.at(until, func() { s.run(slot) })
+	d.at(until, func() { s.run(d, slot) })
 	return success
 }
 
-func (s *firmwareStore) run(slot int) {
+// run lets a slot's firmware run.
+func (s *firmwareStore) run(d *Drive, slot int) {
 	s.active, s.next, s.present = slot, 0, s.slots[slot-1]
+	if s.present.Activation != NeverReady {
+		s.proven = slot
+		return
+	}
+	for _, c := range d.controllers {
+		c.readyAt = Never
+	}
 }
 
 // reset activates what waits for a reset of this kind, and forgets what was
@@ -292,8 +301,11 @@ func (s *firmwareStore) run(slot int) {
 func (s *firmwareStore) reset(d *Drive, kind Reset) {
 	s.discard()
 	if s.next == 0 {
-		if kind == PowerCycle {
-			s.run(s.active) // of a slot that was replaced
+		switch {
+		case kind == PowerCycle && s.present.Activation == NeverReady:
+			s.run(d, s.proven)
+		case kind == PowerCycle || s.present.Activation == NeverReady:
+			s.run(d, s.active) // of a slot that was replaced, or again in vain
 		}
 		return
 	}
@@ -308,7 +320,7 @@ func (s *firmwareStore) reset(d *Drive, kind Reset) {
 		return
 	}
 	d.happened(0, "firmware %s in slot %d activated", f.Revision, s.next)
-	s.run(s.next)
+	s.run(d, s.next)
 }
 
 // pending returns the status for commands that an activation forbids which

@@ -26,6 +26,10 @@ const (
 	// FailsToLoad: it is taken, but does not start at the reset: the drive
 	// stays with what it runs and posts a firmware image load error.
 	FailsToLoad
+	// NeverReady: it is taken and activated, but the controller does not become
+	// ready with it. Only a power cycle ends that: the drive then starts what it ran
+	// before.
+	NeverReady
 )
 
 // Firmware describes a firmware image that the emulated drive takes.

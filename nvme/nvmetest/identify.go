@@ -159,7 +159,7 @@ func identifyOneNamespace(r *request, cns nvme.CNS) nvme.Status {
 		id := ns.identify(1)
 		return r.answer(&nvme.IndependentNamespace{MultiPath: id.MultiPath, Reservations: id.ReservationCapabilities,
 			FormatProgress: id.FormatProgress, Attributes: id.Attributes, NVMSetID: id.NVMSetID,
-			EnduranceGroupID: id.EnduranceGroupID, Status: 1})
+			EnduranceGroupID: id.EnduranceGroupID, ANAGroupID: id.ANAGroupID, Status: 1})
 	}
 	return r.answer(ns.identify(r.c.visibleFormats()))
 }

@@ -85,7 +85,7 @@ func write(r *request) nvme.Status {
 	if s := r.ns.checkBuffers(r, n); s != success {
 		return s
 	}
-	if s := r.store(lba, n); s != success {
+	if s := r.cached(func() nvme.Status { return r.store(lba, n) }); s != success {
 		return s
 	}
 	r.ns.written.add(lba, n)
@@ -162,7 +162,7 @@ func writeZeroes(r *request) nvme.Status {
 	}
 	r.ns.bad.remove(lba, n)
 	r.ns.written.add(lba, n)
-	return r.ns.zero(lba, n)
+	return r.cached(func() nvme.Status { return r.ns.zero(lba, n) })
 }
 
 // zeros is never written to.
@@ -183,8 +183,9 @@ func (n *Namespace) zero(lba, count uint64) nvme.Status {
 }
 
 // deallocate deallocates blocks, which then read as zeros. Media that is not ours
-// gets the zeros.
+// gets the zeros. A cache is written back first, as it cannot take this back.
 func (n *Namespace) deallocate(lba, count uint64) nvme.Status {
+	n.settle()
 	bs, ms := int64(n.blockSize()), int64(n.metaSize())
 	n.bad.remove(lba, count)
 	n.written.remove(lba, count)
@@ -291,7 +292,7 @@ func copyBlocks(r *request) nvme.Status {
 			return check
 		}
 	}
-	return r.copyRanges(to, n)
+	return r.cached(func() nvme.Status { return r.copyRanges(to, n) })
 }
 
 func copyRange(b []byte) (lba, count uint64) {
@@ -332,7 +333,16 @@ func flush(r *request) nvme.Status {
 		return r.locate(byteNSID, 0, invalidNamespace)
 	}
 	if r.ns != nil {
-		return r.ns.ready()
+		if s := r.ns.ready(); s != success {
+			return s
+		}
+		r.ns.settle()
+		return success
+	}
+	for _, ns := range r.c.drive.namespaces {
+		if ns != nil && ns.attachedTo(r.c) {
+			ns.settle()
+		}
 	}
 	return success
 }

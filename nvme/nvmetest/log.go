@@ -87,12 +87,14 @@ func (r *request) logPage(id nvme.LogPageID, lsp, lsi uint32) ([]byte, nvme.Stat
 	if lsi != 0 && id != nvme.LogEnduranceGroup {
 		return nil, r.invalid(11, 16)
 	}
-	if lsp != 0 && id != nvme.LogTelemetryHost && id != nvme.LogPersistentEvents {
+	if lsp != 0 && id != nvme.LogTelemetryHost && id != nvme.LogPersistentEvents && (id != nvme.LogANA || lsp > 1) {
 		return nil, r.invalid(10, 8)
 	}
 	switch id {
 	case nvme.LogErrors:
 		return c.errorPage(), success
+	case nvme.LogANA:
+		return c.anaPage(lsp&1 != 0), success
 	case nvme.LogTelemetryHost, nvme.LogTelemetryController:
 		return d.telemetry.page(r, id, lsp)
 	case nvme.LogPersistentEvents:

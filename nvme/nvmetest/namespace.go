@@ -21,9 +21,11 @@ type Namespace struct {
 	extended bool
 	pi       uint8 // DPS
 	private  bool
+	group    uint32 // ANA
 
 	media  Media
-	memory *memory // media, if it is ours
+	memory *memory     // media, if it is ours
+	cache  *writeCache // media, if it has a cache before it
 	meta   *memory
 
 	written blockSet // blocks that are allocated
@@ -103,6 +105,8 @@ func (d *Drive) addNamespace(cfg NamespaceConfig) error {
 		return fmt.Errorf("LBA format %d is not offered", cfg.Format)
 	case cfg.Blocks == 0:
 		return fmt.Errorf("no blocks")
+	case cfg.ANAGroup > d.profile.Controller.ANAGroupMax:
+		return fmt.Errorf("ANA group %d, want at most ANAGRPMAX, %d", cfg.ANAGroup, d.profile.Controller.ANAGroupMax)
 	}
 	size := cfg.Blocks * uint64(d.formats[cfg.Format].BlockSize())
 	if total, ok := d.profile.Controller.TotalCapacity.Uint64(); ok && total != 0 && size > total-d.allocated() {
@@ -114,6 +118,8 @@ func (d *Drive) addNamespace(cfg NamespaceConfig) error {
 		n.media, n.memory = cfg.Media, nil
 		n.written.fill(true)
 	}
+	n.cacheWrites()
+	n.group = max(cfg.ANAGroup, 1)
 	if !cfg.Detached {
 		for _, c := range d.controllers {
 			n.attached[c.id] = true
@@ -129,7 +135,7 @@ func (d *Drive) newNamespace(nsid uint32, blocks uint64, format int) *Namespace 
 	n := &Namespace{
 		drive: d, id: nsid, blocks: blocks, capacity: blocks, format: format,
 		memory: newMemory(), meta: newMemory(),
-		attached: make(map[uint16]bool),
+		attached: make(map[uint16]bool), group: 1,
 	}
 	n.media = n.memory
 	oui := d.profile.Controller.OUI
@@ -178,6 +184,7 @@ func (n *Namespace) erase(pattern uint32) {
 	} else {
 		n.overwrite(pattern)
 	}
+	n.settle()
 	n.meta.forget(0)
 	n.written.fill(false)
 }
@@ -230,6 +237,9 @@ func (n *Namespace) identify(formats int) *nvme.IdentifyNamespace {
 	}
 	if p.NamespaceFeatures&nvme.ThinProvisioning != 0 {
 		id.Utilization = n.written.count(n.blocks)
+	}
+	if p.reportsANA() {
+		id.ANAGroupID = n.group
 	}
 	if p.Controller.NVMCommands&nvme.SupportsReservations != 0 {
 		id.ReservationCapabilities = 0x7f

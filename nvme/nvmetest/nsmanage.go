@@ -62,6 +62,7 @@ func createNamespace(r *request) nvme.Status {
 	}
 	ns := d.newNamespace(nsid, o.Size, index)
 	ns.capacity, ns.extended, ns.pi, ns.private = o.Capacity, extended, pi, !o.Shared
+	ns.cacheWrites()
 	r.result = uint64(nsid)
 	d.recordNamespace(r, &o, nsid)
 	return success

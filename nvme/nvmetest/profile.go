@@ -41,6 +41,12 @@ type Profile struct {
 	// Namespaces are those that the drive comes with.
 	Namespaces []NamespaceConfig
 
+	// CacheSize is how many bytes the volatile write cache of each namespace holds;
+	// 0 is that whatever was written is on the media at once. It wants VWC. A loss
+	// of power loses what is in it, see [Drive.LosePower]. Blocks with metadata are
+	// written through.
+	CacheSize int
+
 	// LogPages are those that the drive has; 01h, 02h and 03h are on every one.
 	LogPages []nvme.LogPageID
 	// Features are the features that the drive has beyond the mandatory ones.
@@ -91,6 +97,8 @@ type NamespaceConfig struct {
 	// any. It must be as large as the namespace, and stays the caller's.
 	// Metadata is always in memory.
 	Media Media
+	// ANAGroup is the ANA group; 0 is 1. Others need [MultiPath].
+	ANAGroup uint32
 	// Detached leaves the namespace without a controller.
 	Detached bool
 	// Private allows one controller at a time only, and is attached to the first.
@@ -128,6 +136,8 @@ func (p *Profile) complete() error {
 		return errors.New("FRMW has no firmware slot, want 1 to 7")
 	case p.Controllers > 1 && id.MultiPath&2 == 0:
 		return fmt.Errorf("%d controllers, but CMIC bit 1 does not say so", p.Controllers)
+	case p.CacheSize < 0 || p.CacheSize > 0 && id.VolatileWriteCache&1 == 0:
+		return fmt.Errorf("cache size is %d, want 0, or a positive number where VWC says that there is a cache", p.CacheSize)
 	case p.PageSize&(p.PageSize-1) != 0 || p.PageSize < 4096:
 		return fmt.Errorf("page size is %d, want a power of two from 4096", p.PageSize)
 	}

@@ -2,9 +2,16 @@ package nvmetest
 
 import (
 	"fmt"
+	"math"
 	"syscall"
 	"time"
+
+	"github.com/drivebay/drivebay/nvme"
 )
+
+// Never is how long it takes a controller to become ready that does not, by
+// itself: its firmware is [NeverReady].
+const Never time.Duration = math.MaxInt64
 
 // ReadyIn returns how long on the drive's clock the controller still takes no
 // commands, after a reset or while it activates firmware: what CSTS.RDY and
@@ -17,7 +24,35 @@ func (c *Controller) ReadyIn() (time.Duration, error) {
 	if d.off || d.gone {
 		return 0, fmt.Errorf("nvmetest: controller %d: %w", c.id, syscall.ENODEV)
 	}
+	if c.readyAt == Never {
+		return Never, nil
+	}
 	return max(c.readyAt-d.now, 0), nil
+}
+
+// Detach takes the namespace from every controller, and Attach gives it to all (a
+// private one to the first), as another host may do by Namespace Attachment. The
+// controllers post that the namespace has changed.
+func (n *Namespace) Detach() { n.attach(false) }
+
+// Attach is the other way round; see [Namespace.Detach].
+func (n *Namespace) Attach() { n.attach(true) }
+
+func (n *Namespace) attach(yes bool) {
+	n.drive.mu.Lock()
+	defer n.drive.mu.Unlock()
+	for _, c := range n.drive.controllers {
+		switch {
+		case n.attachedTo(c) == yes, yes && n.private && c.id > 1:
+			continue
+		case yes:
+			n.attached[c.id] = true
+		default:
+			delete(n.attached, c.id)
+			c.selfTest.abortFor(c, n.id, nvme.SelfTestAbortedNamespace)
+		}
+		c.namespaceChanged(n.id)
+	}
 }
 
 // Attached reports whether the namespace is attached to a controller.

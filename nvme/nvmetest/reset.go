@@ -1,6 +1,7 @@
 package nvmetest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"syscall"
@@ -59,11 +60,11 @@ func (c *Controller) Reset(kind Reset) {
 }
 
 // PowerOff takes the power away. The host was not asked to shut the drive down,
-// so that SMART counts it as unsafe.
+// so that SMART counts it as unsafe. What is in volatile write caches is lost.
 func (d *Drive) PowerOff() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.powerOff(true)
+	_ = d.powerOff(nil) // media that fails has kept what it has
 }
 
 // PowerOn brings the power back.
@@ -73,18 +74,25 @@ func (d *Drive) PowerOn() {
 	d.powerOn()
 }
 
-func (d *Drive) powerOff(unsafe bool) {
+func (d *Drive) powerOff(survives func(w CachedWrite) bool) (err error) {
 	if d.off {
-		return
+		return nil
 	}
 	d.happened(0, "power off")
 	for _, c := range d.controllers {
 		c.abort(func(p *pending) { p.fail(errGone(&p.r.cmd)) })
 	}
-	if unsafe {
-		d.health.unsafeShutdowns++
-	}
+	d.health.unsafeShutdowns++
 	d.off = true
+	for _, ns := range d.namespaces {
+		if ns != nil && ns.cache != nil {
+			err = errors.Join(err, ns.cache.lose(survives))
+		}
+	}
+	for _, c := range d.controllers {
+		c.tell(PowerCycle)
+	}
+	return err
 }
 
 func (d *Drive) powerOn() {
@@ -105,7 +113,7 @@ func (d *Drive) powerOn() {
 // reset resets all controllers.
 func (d *Drive) reset(kind Reset) {
 	if kind == PowerCycle {
-		d.powerOff(true)
+		_ = d.powerOff(nil) // media that fails has kept what it has
 		d.powerOn()
 		return
 	}
@@ -119,6 +127,9 @@ func (d *Drive) resetAll(kind Reset) {
 		c.selfTest.reset(c, kind)
 	}
 	d.afterReset(kind)
+	for _, c := range d.controllers {
+		c.tell(kind)
+	}
 }
 
 // reset resets one controller.
@@ -127,6 +138,7 @@ func (c *Controller) reset(kind Reset) {
 	c.resetState()
 	c.selfTest.reset(c, kind)
 	c.drive.afterReset(kind)
+	c.tell(kind)
 }
 
 // afterReset does what a reset of any controller means for the NVM subsystem.
@@ -158,5 +170,6 @@ func (d *Drive) vanish() {
 		c.abort(func(p *pending) {
 			p.fail(fmt.Errorf("nvmetest: %s: %w", p.r.cmd.Name(), syscall.ENODEV))
 		})
+		c.tell(PowerCycle)
 	}
 }
