@@ -29,8 +29,9 @@ type Controller struct {
 
 // limits are what Identify Controller says of the commands that it takes.
 type limits struct {
-	transfer     uint64 // bytes; 0 is no limit
-	extendedData bool   // Get Log Page takes offsets
+	transfer        uint64 // bytes; 0 is no limit
+	extendedData    bool   // Get Log Page takes offsets
+	extendedFormats bool   // NVMNamespace tells more of LBA formats
 }
 
 // assumedPageSize is CAP.MPSMIN, in bytes. No passthrough tells what it is; a
@@ -118,7 +119,11 @@ func (c *Controller) knownLimits(ctx context.Context) (limits, error) {
 		if err != nil {
 			return limits{}, err
 		}
-		known = &limits{id.MaxTransfer(assumedPageSize), id.LogPages&SupportsExtendedData != 0}
+		known = &limits{
+			transfer:        id.MaxTransfer(assumedPageSize),
+			extendedData:    id.LogPages&SupportsExtendedData != 0,
+			extendedFormats: id.Attributes&ExtendedLBAFormats != 0,
+		}
 		c.mu.Lock()
 		c.limits = known
 		c.mu.Unlock()

@@ -18,9 +18,8 @@ type ExtendedFormat uint32
 // StorageTagSize returns the number of bits of the storage tag.
 func (f ExtendedFormat) StorageTagSize() int { return int(f & 0x7f) }
 
-// Guard returns the protection information format: 0 for a 16-bit guard, 1 for
-// 32 bits, 2 for 64 bits.
-func (f ExtendedFormat) Guard() uint8 { return uint8(f >> 7 & 3) }
+// Guard returns the format of protection information (PIF).
+func (f ExtendedFormat) Guard() Guard { return Guard(f >> 7 & 3) }
 
 func (*NVMNamespace) size() int { return 4096 }
 

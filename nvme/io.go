@@ -54,6 +54,9 @@ func (n *Namespace) ranged(ctx context.Context, op string, opcode Opcode, lba, b
 	case o.Protect > 0xf:
 		return &ArgumentError{op, "Protect", o.Protect, "four bits"}
 	}
+	if err := n.protection.checkTags(op, o.StorageTag, o.ReferenceTag); err != nil {
+		return err
+	}
 	cmd := n.command(opcode, lba, blocks, o)
 	cmd.CDW12 |= cdw12
 	_, err := n.c.Do(ctx, cmd)
@@ -108,62 +111,6 @@ func (n *Namespace) DatasetManagement(ctx context.Context, hints DatasetHints, r
 	_, err := n.c.Do(ctx, Command{
 		Queue: IOQueue, Opcode: IODatasetManagement, NSID: n.id,
 		CDW10: uint32(len(ranges) - 1), CDW11: uint32(hints), Data: data,
-	})
-	return err
-}
-
-// CopySource is a range that Copy copies from. The tags are what its protection
-// information is expected to have.
-type CopySource struct {
-	LBA             uint64
-	Blocks          uint32 // 1 to 65536
-	ReferenceTag    uint32
-	ApplicationTag  uint16
-	ApplicationMask uint16
-}
-
-// Copy copies ranges of blocks, one after the other, to lba and on: NVM Command
-// Set 1.0, 3.2.2, with descriptor format 0. o concerns what is written.
-func (n *Namespace) Copy(ctx context.Context, lba uint64, o IOOptions, sources ...CopySource) error {
-	const op = "copy"
-	if len(sources) < 1 || len(sources) > n.copyLimits.ranges {
-		return &ArgumentError{op, "number of sources", len(sources), fmt.Sprintf("1 to %d (MSRC)", n.copyLimits.ranges)}
-	}
-	data := make([]byte, 0, 32*len(sources))
-	total := uint64(0)
-	for _, s := range sources {
-		if err := n.check(op, s.LBA, uint64(s.Blocks)); err != nil {
-			return err
-		}
-		if most := n.copyLimits.rangeBlocks; most > 0 && s.Blocks > uint32(most) {
-			return &ArgumentError{op, "number of blocks of a source", s.Blocks, fmt.Sprintf("at most %d (MSSRL)", most)}
-		}
-		total += uint64(s.Blocks)
-		data = binary.LittleEndian.AppendUint64(data, 0)
-		data = binary.LittleEndian.AppendUint64(data, s.LBA)
-		data = binary.LittleEndian.AppendUint16(data, uint16(s.Blocks-1))
-		data = append(data, make([]byte, 6)...)
-		data = binary.LittleEndian.AppendUint32(data, s.ReferenceTag)
-		data = binary.LittleEndian.AppendUint16(data, s.ApplicationTag)
-		data = binary.LittleEndian.AppendUint16(data, s.ApplicationMask)
-	}
-	if most := n.copyLimits.blocks; most > 0 && total > uint64(most) {
-		return &ArgumentError{op, "number of blocks", total, fmt.Sprintf("at most %d (MCL)", most)}
-	}
-	if lba >= n.blocks || total > n.blocks-lba {
-		return &ArgumentError{op, "LBA", lba, fmt.Sprintf("room for %d blocks within the namespace's %d", total, n.blocks)}
-	}
-	if o.Protect > 0xf || o.Directive > 0xf || len(o.Metadata) > 0 {
-		return &ArgumentError{op, "Protect, Directive and Metadata", "set", "four bits, four bits, none"}
-	}
-	_, err := n.c.Do(ctx, Command{
-		Queue: IOQueue, Opcode: IOCopy, NSID: n.id, CDW10: lo(lba), CDW11: hi(lba),
-		// NR 7:0, descriptor format 11:8, PRINFOR 15:12, DTYPE 23:20, PRINFOW 29:26.
-		CDW12: uint32(len(sources)-1) | uint32(o.Directive)<<20 | bit(o.CheckStorage, 24) | uint32(o.Protect)<<26 |
-			bit(o.ForceUnitAccess, 30) | bit(o.LimitedRetry, 31),
-		CDW13: uint32(o.Specific) << 16,
-		CDW14: o.ReferenceTag, CDW15: uint32(o.ApplicationTag) | uint32(o.ApplicationMask)<<16,
-		Data: data,
 	})
 	return err
 }

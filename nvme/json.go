@@ -51,7 +51,7 @@ func (n IdentifyNamespace) MarshalJSON() ([]byte, error) {
 func (f ExtendedFormat) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		STS int   `json:"sts"`
-		PIF uint8 `json:"pif"`
+		PIF Guard `json:"pif"`
 	}{f.StorageTagSize(), f.Guard()})
 }
 

@@ -21,7 +21,7 @@ type Namespace struct {
 	blocks     uint64
 	format     LBAFormat
 	extended   bool // metadata at the end of each block's data
-	protection int
+	protection protection
 	maxData    uint64 // bytes; 0 is no limit
 	copyLimits struct {
 		ranges      int
@@ -30,7 +30,8 @@ type Namespace struct {
 	}
 }
 
-// Namespace looks up an active namespace: it takes two commands.
+// Namespace looks up an active namespace: it takes two commands, and a third if the
+// namespace has protection information.
 func (c *Controller) Namespace(ctx context.Context, nsid uint32) (*Namespace, error) {
 	const op = "namespace"
 	if err := checkNSID(op, nsid, false); err != nil {
@@ -51,9 +52,13 @@ func (c *Controller) Namespace(ctx context.Context, nsid uint32) (*Namespace, er
 	if !id.Format().Offered() {
 		return nil, &DecodeError{"IdentifyNamespace", fmt.Sprintf("the LBA format in use, %d, is not available", id.FormatIndex())}
 	}
+	protected, err := c.protectionOf(ctx, id, nsid, l.extendedFormats)
+	if err != nil {
+		return nil, err
+	}
 	n := &Namespace{
 		c: c, generation: generation, id: nsid, blocks: id.Size, format: id.Format(),
-		protection: id.ProtectionType(), maxData: l.transfer,
+		protection: protected, maxData: l.transfer,
 	}
 	n.extended = id.ExtendedLBA() && n.format.MetadataSize > 0
 	n.copyLimits.ranges = int(id.MaxCopyRanges) + 1
@@ -74,7 +79,8 @@ func (n *Namespace) Blocks() uint64 { return n.blocks }
 func (n *Namespace) Format() LBAFormat { return n.format }
 
 // BlockBytes returns how many bytes of a data buffer make up a logical block:
-// the metadata is part of it where the namespace has extended LBAs.
+// the metadata is part of it where the namespace has extended LBAs, unless it is
+// protection information that ProtectionAction leaves to the drive.
 func (n *Namespace) BlockBytes() int {
 	if n.extended {
 		return n.format.BlockSize() + int(n.format.MetadataSize)
@@ -103,10 +109,12 @@ type IOOptions struct {
 	Metadata []byte
 
 	Protect         Protect
-	CheckStorage    bool   // STC: check the storage tag
-	ReferenceTag    uint32 // ILBRT or EILBRT
-	ApplicationTag  uint16 // LBAT or ELBAT
-	ApplicationMask uint16 // LBATM or ELBATM
+	SourceProtect   Protect // PRINFOR: what Copy checks of its sources; for it alone
+	CheckStorage    bool    // STC: check the storage tag
+	StorageTag      uint64  // LBST or ELBST: as many bits as the format has (STS)
+	ReferenceTag    uint64  // ILBRT or EILBRT: 32 bits with a 16b guard, less the storage tag's
+	ApplicationTag  uint16  // LBAT or ELBAT
+	ApplicationMask uint16  // LBATM or ELBATM
 
 	// DatasetHints are the access frequency and the like (DSM) of reads and
 	// writes.
@@ -133,17 +141,22 @@ func (n *Namespace) check(op string, lba, blocks uint64) error {
 
 // command encodes what all commands on a range of blocks share.
 func (n *Namespace) command(opcode Opcode, lba, blocks uint64, o *IOOptions) Command {
-	return Command{
+	cmd := Command{
 		Queue: IOQueue, Opcode: opcode, NSID: n.id, CDW10: lo(lba), CDW11: hi(lba),
 		CDW12: uint32(blocks-1) | bit(o.CheckStorage, 24) | uint32(o.Protect)<<26 |
 			bit(o.ForceUnitAccess, 30) | bit(o.LimitedRetry, 31),
-		CDW14: o.ReferenceTag, CDW15: uint32(o.ApplicationTag) | uint32(o.ApplicationMask)<<16,
+		CDW15: uint32(o.ApplicationTag) | uint32(o.ApplicationMask)<<16,
 	}
+	cmd.putTags(n.protection.tags(o.StorageTag, o.ReferenceTag))
+	return cmd
 }
 
 // transfer submits a command that carries the data of blocks.
 func (n *Namespace) transfer(ctx context.Context, op string, opcode Opcode, lba uint64, data []byte, o *IOOptions) error {
 	block := n.BlockBytes()
+	if n.strips(o) {
+		block = n.format.BlockSize()
+	}
 	blocks := len(data) / block
 	switch {
 	case len(data) == 0 || len(data)%block != 0:
@@ -157,6 +170,9 @@ func (n *Namespace) transfer(ctx context.Context, op string, opcode Opcode, lba 
 		return err
 	}
 	if err := n.checkMetadata(op, blocks, o); err != nil {
+		return err
+	}
+	if err := n.protection.checkTags(op, o.StorageTag, o.ReferenceTag); err != nil {
 		return err
 	}
 	cmd := n.command(opcode, lba, uint64(blocks), o)
@@ -175,14 +191,19 @@ func (n *Namespace) transfer(ctx context.Context, op string, opcode Opcode, lba 
 	return err
 }
 
-// checkMetadata wants a buffer for metadata exactly where the drive would use
-// one: with PRACT set and 8 bytes of metadata, it makes and strips them itself.
+// strips reports whether the drive makes and strips the metadata itself: with PRACT
+// set, where metadata is protection information and nothing else.
+func (n *Namespace) strips(o *IOOptions) bool {
+	return o.Protect&ProtectionAction != 0 && n.protection.kind != 0 && int(n.format.MetadataSize) == n.protection.size()
+}
+
+// checkMetadata wants a buffer for metadata exactly where the drive would use one.
 func (n *Namespace) checkMetadata(op string, blocks int, o *IOOptions) error {
 	want := 0
 	if !n.extended {
 		want = blocks * int(n.format.MetadataSize)
 	}
-	if o.Protect&ProtectionAction != 0 && n.protection != 0 && n.format.MetadataSize == 8 {
+	if n.strips(o) {
 		want = 0
 	}
 	if len(o.Metadata) != want {
