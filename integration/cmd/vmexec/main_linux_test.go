@@ -172,7 +172,7 @@ func TestBadInput(t *testing.T) {
 		{"flag", []string{"-no-such", "x"}, 2, "vmexec: flag provided but not defined: -no-such\n"},
 		{"memory", []string{"-memory", "much", self(t)}, 2, `vmexec: flag -memory: size "much" is no positive number of bytes, with K, M or G` + "\n"},
 		{"accelerator", []string{"-accel", "xen", self(t)}, 2, `vmexec: the machine is described wrongly: accelerator "xen", want tcg or kvm` + "\n"},
-		{"drive", []string{"-nvme", "sise=1", self(t)}, 2, `vmexec: flag -nvme "sise=1": unknown property "sise": there are size, file, serial, block, ms, pi, extended, hotplug, subsystem, shared, detached, nsid` + "\n"},
+		{"drive", []string{"-nvme", "sise=1", self(t)}, 2, `vmexec: flag -nvme "sise=1": unknown property "sise": there are size, file, serial, block, ms, pi, pif, extended, hotplug, subsystem, shared, detached, nsid` + "\n"},
 		{"configuration", []string{"-config", config, self(t)}, 2, "vmexec: " + config + ":4: no such flag -memroy\n"},
 		{"kernel's release", []string{"-kernel", "2.6", self(t)}, 125, "vmexec: no kernel 2.6 was fetched: there are "},
 		{"kernel's image", []string{"-kernel", noKernel, self(t)}, 125, "vmexec: open kernel " + noKernel + ": not a Linux bzImage\n"},

@@ -229,12 +229,15 @@ func parseNVMe(id, spec string) (*vm.NVMe, error) {
 			ns.Shared, err = strconv.ParseBool(value)
 		case "detached":
 			ns.Detached, err = strconv.ParseBool(value)
-		case "nsid":
-			var nsid int
-			nsid, err = strconv.Atoi(value)
-			ns.Properties = map[string]any{"nsid": nsid}
+		case "nsid", "pif":
+			var number int
+			number, err = strconv.Atoi(value)
+			if ns.Properties == nil {
+				ns.Properties = map[string]any{}
+			}
+			ns.Properties[name] = number
 		default:
-			err = fmt.Errorf("unknown property %q: there are size, file, serial, block, ms, pi, extended, hotplug, subsystem, shared, detached, nsid", name)
+			err = fmt.Errorf("unknown property %q: there are size, file, serial, block, ms, pi, pif, extended, hotplug, subsystem, shared, detached, nsid", name)
 		}
 		if err != nil {
 			return nil, err

@@ -51,10 +51,10 @@ func TestParseNVMe(t *testing.T) {
 		{Disk: vm.Disk{Size: 1 << 30}, BlockSize: 4096, Metadata: 8, Protection: 1, Extended: true},
 	}}, d)
 
-	d, err = parseNVMe("nvme1", "subsystem=pair,nsid=2,shared=true,detached=true")
+	d, err = parseNVMe("nvme1", "subsystem=pair,nsid=2,pif=2,shared=true,detached=true")
 	require.NoError(t, err)
 	require.Equal(t, &vm.NVMe{ID: "nvme1", Subsystem: "pair", Namespaces: []vm.Namespace{
-		{Disk: vm.Disk{Size: 64 << 20}, Shared: true, Detached: true, Properties: map[string]any{"nsid": 2}},
+		{Disk: vm.Disk{Size: 64 << 20}, Shared: true, Detached: true, Properties: map[string]any{"nsid": 2, "pif": 2}},
 	}}, d)
 }
 
