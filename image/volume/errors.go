@@ -2,8 +2,20 @@ package volume
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"hash"
+)
+
+// Errors of reading a volume that somebody has made, for errors.Is. Their texts
+// name the structure, where it is, the value and what would be right.
+var (
+	// ErrDamaged reports a volume that contradicts itself, its checksums or the
+	// limits of its format.
+	ErrDamaged = errors.New("volume is damaged")
+	// ErrFeature reports a volume, or a file on it, with a feature that is not
+	// read here.
+	ErrFeature = errors.New("volume has a feature that is not read")
 )
 
 // SizeError reports that a content does not fit its volume.
