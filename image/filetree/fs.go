@@ -8,11 +8,23 @@ import (
 	"strings"
 )
 
-// FromFS returns the tree of a file system. Owners and devices come from the Sys value of its file infos where that is the system's own stat
-// structure, as for os.DirFS, or an [*Entry], of which the extended attributes and
-// other times are taken too. Hard links do not show through an fs.FS: see
-// [FromDir] for these.
+// TreeFS is a file system that makes its tree itself, with what does not show
+// through an fs.FS, such as hard links. Those of image/ext4 and image/fat do.
+type TreeFS interface {
+	fs.FS
+	// Tree returns a tree of all files that the caller may change.
+	Tree() (*Tree, error)
+}
+
+// FromFS returns the tree of a file system: that of its own making where it is a
+// [TreeFS]. Of others, owners and devices come from the Sys value of the file infos
+// where that is the system's own stat structure, as for os.DirFS, or an [*Entry],
+// of which the extended attributes, the other times and the holes are taken too.
+// Hard links do not show through an fs.FS: see [FromDir] for these.
 func FromFS(fsys fs.FS) (*Tree, error) {
+	if own, ok := fsys.(TreeFS); ok {
+		return own.Tree()
+	}
 	t := New()
 	s := t.addSource(fsSource{fsys})
 	if err := t.readFS(fsys, s, ".", 0); err != nil {
@@ -86,7 +98,7 @@ func infoEntry(info fs.FileInfo) Entry {
 		e.Size = info.Size()
 	}
 	if sys, ok := info.Sys().(*Entry); ok && sys != nil {
-		e.UID, e.GID, e.Device, e.Xattrs = sys.UID, sys.GID, sys.Device, sys.Xattrs
+		e.UID, e.GID, e.Device, e.Xattrs, e.Data = sys.UID, sys.GID, sys.Device, sys.Xattrs, sys.Data
 		e.AccessTime, e.ChangeTime = sys.AccessTime, sys.ChangeTime
 		return e
 	}
@@ -106,7 +118,7 @@ func (t *Tree) setFrom(source uint16, i uint32, e *Entry) error {
 	if err := e.check(); err != nil {
 		return err
 	}
-	t.nodes.at(i).source = source
+	t.setContent(i, source, 0)
 	return t.set(i, e)
 }
 
