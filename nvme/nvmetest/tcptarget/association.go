@@ -29,6 +29,7 @@ type association struct {
 	ended     bool
 	keepAlive time.Duration
 	timer     *time.Timer
+	found     discoveryState // of a discovery controller
 }
 
 // attach makes the association of a host. It waits for a moment if the host's
@@ -63,6 +64,8 @@ func (t *Target) tryAttach(q *queue, host string, discovery bool) *association {
 	if discovery {
 		t.discovery = t.discovery%0xffe0 + 1
 		a.id = t.discovery
+		a.found.wake = make(chan struct{})
+		t.discoverers[a] = struct{}{}
 	} else if a.controller = t.freeController(host); a.controller == nil {
 		return nil
 	} else {
@@ -121,13 +124,35 @@ func (a *association) leave(q *queue) {
 // end ends the association: the controller is reset, if it was enabled, and all
 // connections are closed. NVMe Base 2.0, 3.3.2.4.
 func (a *association) end(why string) {
-	a.mu.Lock()
-	if a.ended {
-		a.mu.Unlock()
+	enabled, first := a.disconnect()
+	if !first {
 		return
 	}
+	// The reset comes before the context ends: an end without it would be a
+	// timeout to the drive.
+	if enabled && a.controller != nil {
+		a.controller.Reset(nvmetest.ControllerReset)
+	}
+	a.forget(why)
+}
+
+// lose ends an association whose controller was reset already.
+func (a *association) lose(why string) {
+	if _, first := a.disconnect(); first {
+		a.forget(why)
+	}
+}
+
+// disconnect closes all connections, unless that was done before, and reports
+// whether the controller was enabled.
+func (a *association) disconnect() (enabled, first bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.ended {
+		return false, false
+	}
 	a.ended = true
-	enabled := a.cc&ccEnable != 0
+	enabled = a.cc&ccEnable != 0
 	a.cc = 0
 	a.count++
 	if a.timer != nil {
@@ -136,19 +161,17 @@ func (a *association) end(why string) {
 	for _, q := range a.queues {
 		_ = q.conn.Close()
 	}
-	a.mu.Unlock()
+	return enabled, true
+}
 
-	// The reset comes before the context ends: an end without it would be a
-	// timeout to the drive.
-	if enabled && a.controller != nil {
-		a.controller.Reset(nvmetest.ControllerReset)
-	}
+// forget lets go of an association that is disconnected.
+func (a *association) forget(why string) {
 	a.cancel()
 	a.t.o.Logf("tcptarget: controller %d: association ended: %s", a.id, why)
-
 	t := a.t
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	delete(t.discoverers, a)
 	if t.associations[a.id] == a {
 		delete(t.associations, a.id)
 	}

@@ -12,13 +12,14 @@ import (
 const FabricsDevice = "/dev/nvme-fabrics"
 
 // Attached is a drive that the running kernel has, by a target of its own.
-// [Attach] makes one. If its process dies, the kernel removes the controller by
+// [Attach] or [Target.Connect] makes one. If its process dies, the kernel removes the controller by
 // itself after a few seconds.
 type Attached struct {
-	// Target serves the drive. It is closed by Close.
+	// Target serves the drive. Close closes it if Attach has made it.
 	Target *Target
 
 	name  string // of the controller
+	owns  bool   // the target
 	once  sync.Once
 	close error
 }
@@ -61,7 +62,7 @@ func (a *Attached) NamespaceNode(nsid uint32) (string, error) {
 }
 
 // Close lets the kernel disconnect, waits until the controller has gone, and
-// closes the target. It may be called again. Whatever has the namespaces open
+// closes the target if Attach has made it. It may be called again. Whatever has the namespaces open
 // gets errors from then on.
 func (a *Attached) Close() error {
 	a.once.Do(func() { a.close = a.detach() })

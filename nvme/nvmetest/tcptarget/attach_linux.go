@@ -2,14 +2,14 @@ package tcptarget
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/drivebay/drivebay/nvme"
 	"github.com/drivebay/drivebay/nvme/nvmetest"
 )
 
@@ -29,9 +29,25 @@ const (
 // The context bounds the wait for the kernel; the connection itself does not end
 // with it. Without a deadline it is 30 s.
 func Attach(ctx context.Context, drive *nvmetest.Drive, o Options) (*Attached, error) {
+	target, err := Listen(ctx, drive, o)
+	if err != nil {
+		return nil, err
+	}
+	a, err := target.Connect(ctx)
+	if err != nil {
+		return nil, errors.Join(err, target.Close())
+	}
+	a.owns = true
+	return a, nil
+}
+
+// Connect lets the running kernel connect to the target, as [Attach] does. Each
+// call adds a path: another controller of the drive, which the kernel puts together
+// with those before it. The target stays the caller's.
+func (t *Target) Connect(ctx context.Context) (*Attached, error) {
 	f, err := os.OpenFile(FabricsDevice, os.O_RDWR, 0)
 	if err != nil {
-		return nil, fmt.Errorf("tcptarget: attach: %w", err)
+		return nil, fmt.Errorf("tcptarget: connect: %w", err)
 	}
 	defer f.Close()
 	if _, ok := ctx.Deadline(); !ok {
@@ -39,15 +55,11 @@ func Attach(ctx context.Context, drive *nvmetest.Drive, o Options) (*Attached, e
 		ctx, cancel = context.WithTimeout(ctx, attachTimeout)
 		defer cancel()
 	}
-	target, err := Listen(ctx, drive, o)
+	name, err := t.connectKernel(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	name, err := target.connectKernel(ctx, f)
-	if err != nil {
-		return nil, errors.Join(err, target.Close())
-	}
-	a := &Attached{Target: target, name: name}
+	a := &Attached{Target: t, name: name}
 	if err := a.waitLive(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -56,10 +68,7 @@ func Attach(ctx context.Context, drive *nvmetest.Drive, o Options) (*Attached, e
 
 // connectKernel lets the kernel connect, and returns the controller's name.
 func (t *Target) connectKernel(ctx context.Context, f *os.File) (string, error) {
-	options, err := t.kernelOptions()
-	if err != nil {
-		return "", err
-	}
+	options := t.kernelOptions()
 	type result struct {
 		answer string
 		err    error
@@ -79,7 +88,7 @@ func (t *Target) connectKernel(ctx context.Context, f *os.File) (string, error) 
 	select {
 	case r = <-done:
 	case <-ctx.Done():
-		_ = t.Close() // so that the kernel gives up
+		_ = t.Close() // or else the kernel would not give up
 		r = <-done
 		if r.err == nil {
 			r.err = context.Cause(ctx)
@@ -97,17 +106,10 @@ func (t *Target) connectKernel(ctx context.Context, f *os.File) (string, error) 
 
 // kernelOptions are what to write to FabricsDevice: drivers/nvme/host/fabrics.c,
 // opt_tokens.
-func (t *Target) kernelOptions() (string, error) {
-	var id [16]byte
-	if _, err := rand.Read(id[:]); err != nil {
-		return "", fmt.Errorf("tcptarget: host identifier: %w", err)
-	}
-	id[6], id[8] = id[6]&0xf|0x40, id[8]&0x3f|0x80
-	x := hex.EncodeToString(id[:])
-	uuid := strings.Join([]string{x[:8], x[8:12], x[12:16], x[16:20], x[20:]}, "-")
+func (t *Target) kernelOptions() string {
 	host := t.o.HostNQN
 	if host == "" {
-		host = "nqn.2014-08.org.nvmexpress:uuid:" + uuid
+		host = "nqn.2014-08.org.nvmexpress:uuid:" + t.hostID
 	}
 	address := t.Addr()
 	ip := address.IP
@@ -115,7 +117,7 @@ func (t *Target) kernelOptions() (string, error) {
 		ip = []byte{127, 0, 0, 1}
 	}
 	s := fmt.Sprintf("transport=tcp,traddr=%v,trsvcid=%d,nqn=%s,hostnqn=%s,hostid=%s,nr_io_queues=%d,"+
-		"keep_alive_tmo=%d,reconnect_delay=1,ctrl_loss_tmo=%d", ip, address.Port, t.o.NQN, host, uuid, t.o.Queues,
+		"keep_alive_tmo=%d,reconnect_delay=1,ctrl_loss_tmo=%d,duplicate_connect", ip, address.Port, t.o.NQN, host, t.hostID, t.o.Queues,
 		t.o.KeepAlive/time.Second, t.o.Reconnect/time.Second)
 	if t.o.HeaderDigest {
 		s += ",hdr_digest"
@@ -123,7 +125,7 @@ func (t *Target) kernelOptions() (string, error) {
 	if t.o.DataDigest {
 		s += ",data_digest"
 	}
-	return s, nil
+	return s
 }
 
 // waitLive waits for the state "live" and the block devices.
@@ -144,7 +146,8 @@ func (a *Attached) waitLive(ctx context.Context) error {
 		}
 		nodes := 0
 		for _, n := range list {
-			if _, err := os.Stat(n.Node); err == nil {
+			reached := slices.ContainsFunc(n.Paths, func(p nvme.PathInfo) bool { return p.Controller == a.name })
+			if _, err := os.Stat(n.Node); err == nil && reached {
 				nodes++
 			}
 		}
@@ -178,6 +181,9 @@ func (a *Attached) detach() error {
 		_, err := os.Lstat(dir)
 		return errors.Is(err, os.ErrNotExist), a.name + " is still there", nil
 	})
+	if !a.owns {
+		return errors.Join(err, gone)
+	}
 	return errors.Join(err, gone, a.Target.Close())
 }
 

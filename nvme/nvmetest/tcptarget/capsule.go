@@ -35,7 +35,7 @@ func (q *queue) capsule(h *commonHeader) error {
 	case err != nil:
 		return err
 	case conflict:
-		return q.sendResponse(p.Entry.CID, nvme.Completion{Status: nvme.StatusCommandIDConflict.WithDNR()})
+		return q.sendResponse(p.Entry.CID, nvme.Completion{Status: nvme.StatusCommandIDConflict.WithDNR()}, damage{})
 	case !intact:
 		return q.respond(p.Entry.CID, nvme.Completion{Status: nvme.StatusTransientTransport})
 	}
@@ -79,12 +79,13 @@ func (q *queue) dispatch(e *wire.SQE, data []byte) nvme.Status {
 	if a == nil || !a.enabled() {
 		return sequenceError
 	}
+	f := q.strike(a, e)
 	if nvme.Opcode(e.Opcode).Direction()&nvme.ToController == 0 {
 		data = make([]byte, d.Length)
 	} else if d.Type == sglTransport && d.Length > 0 {
-		return q.requestData(e, d.Length)
+		return q.requestData(e, d.Length, f)
 	}
-	q.execute(a, *e, data)
+	q.execute(a, *e, data, f)
 	return nvme.StatusSuccess
 }
 
@@ -115,8 +116,8 @@ func (q *queue) checkFrame(e *wire.SQE, d *sgl, data []byte) nvme.Status {
 }
 
 // requestData asks for a command's data, all at once.
-func (q *queue) requestData(e *wire.SQE, length uint32) nvme.Status {
-	q.receiving[e.CID] = &transfer{entry: *e, data: make([]byte, length)}
+func (q *queue) requestData(e *wire.SQE, length uint32, f Fault) nvme.Status {
+	q.receiving[e.CID] = &transfer{entry: *e, data: make([]byte, length), fault: f}
 	p := dataPDU{commonHeader: commonHeader{Type: typeR2T, HeaderSize: r2tSize}, CommandID: e.CID, Tag: e.CID, Length: length}
 	if err := q.send(r2tSize, p.walk, nil); err != nil {
 		_ = q.conn.Close() // the reader sees it
@@ -147,6 +148,9 @@ func (q *queue) hostData(h *commonHeader) error {
 	if last := p.Flags&flagLast != 0; last != (end == len(x.data)) {
 		return fatal(InvalidHeaderField, 1, "H2CData up to byte %d of %d has LAST_PDU %v", end, len(x.data), last)
 	}
+	if x.fault.Drop == DropInTransfer {
+		return errDropped
+	}
 	intact, err := q.readData(x.data[x.received:end])
 	if err != nil {
 		return err
@@ -162,14 +166,14 @@ func (q *queue) hostData(h *commonHeader) error {
 	case !a.enabled():
 		return q.respond(p.CommandID, nvme.Completion{Status: sequenceError})
 	default:
-		q.execute(a, x.entry, x.data)
+		q.execute(a, x.entry, x.data, x.fault)
 	}
 	return nil
 }
 
 // execute carries a command out in a goroutine of its own, and answers it, unless
 // the controller was reset meanwhile.
-func (q *queue) execute(a *association, e wire.SQE, data []byte) {
+func (q *queue) execute(a *association, e wire.SQE, data []byte, f Fault) {
 	which := nvme.IOQueue
 	if q.id == 0 {
 		which = nvme.AdminQueue
@@ -181,6 +185,7 @@ func (q *queue) execute(a *association, e wire.SQE, data []byte) {
 	q.t.wait.Go(func() {
 		cmd := command(&e, which, data)
 		done, err := a.submit(cmd, generation)
+		f.holdBack(a)
 		if a.generation() != generation {
 			return
 		}
@@ -189,24 +194,27 @@ func (q *queue) execute(a *association, e wire.SQE, data []byte) {
 			a.end("the drive does not answer")
 			return
 		}
-		if err := q.answer(&cmd, e.CID, done); err != nil {
+		if err := q.answer(&cmd, e.CID, done, &f); err != nil {
 			_ = q.conn.Close() // the reader sees it
 		}
 	})
 }
 
 // answer sends what a command has brought.
-func (q *queue) answer(cmd *nvme.Command, cid uint16, done nvme.Completion) error {
+func (q *queue) answer(cmd *nvme.Command, cid uint16, done nvme.Completion, f *Fault) error {
 	data := cmd.Data
 	if cmd.Opcode.Direction() != nvme.FromController || !done.Status.Success() {
 		data = nil
 	}
+	if f.Drop == DropBeforeAnswer || f.Drop == DropInTransfer && len(data) == 0 {
+		return errDropped
+	}
 	if len(data) > 0 {
-		if err := q.sendData(cid, data); err != nil {
+		if err := q.sendData(cid, data, f.ofData()); err != nil {
 			return err
 		}
 	}
-	return q.respond(cid, done)
+	return q.respondDamaged(cid, done, f.ofAnswer())
 }
 
 // errReset says that a command was not sent, as the controller was reset.
@@ -280,5 +288,5 @@ func (t *Target) overFabrics(page []byte) {
 	le.PutUint32(page[identifyIORCSZ:], wire.CQESize/16)
 	le.PutUint16(page[identifyICDOFF:], 0)
 	page[identifyFCATT], page[identifyMSDBD] = 0, 1 // dynamic controllers; one descriptor
-	le.PutUint16(page[identifyOFCS:], 0)            // Disconnect: hosts close the connection
+	le.PutUint16(page[identifyOFCS:], 1)            // Disconnect
 }

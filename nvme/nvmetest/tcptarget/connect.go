@@ -23,8 +23,8 @@ func (q *queue) fabrics(e *wire.SQE, data []byte) nvme.Status {
 		return sequenceError
 	case (kind == fabricsPropertyGet || kind == fabricsPropertySet) && q.id == 0 && len(data) == 0:
 		done = a.property(e)
-	case kind == fabricsDisconnect:
-		return nvme.StatusInvalidOpcode.WithDNR() // OFCS does not have it
+	case kind == fabricsDisconnect && len(data) == 0:
+		done = q.disconnect(e)
 	default:
 		return invalidField
 	}
@@ -35,6 +35,23 @@ func (q *queue) fabrics(e *wire.SQE, data []byte) nvme.Status {
 		q.t.resetSubsystem()
 	}
 	return nvme.StatusSuccess
+}
+
+// disconnect carries out Disconnect, which deletes an I/O queue: NVMe over Fabrics
+// 1.1, 3.4. The host closes the connection.
+func (q *queue) disconnect(e *wire.SQE) nvme.Completion {
+	var c disconnectCommand
+	switch err := fields(e, c.walk); {
+	case err != nil:
+		return nvme.Completion{Status: invalidField}
+	case c.Format != 0:
+		return nvme.Completion{Status: statusConnectFormat.WithDNR()}
+	case q.id == 0:
+		return nvme.Completion{Status: statusQueueType.WithDNR()}
+	}
+	q.association.leave(q)
+	q.association = nil // what comes now is out of sequence
+	return nvme.Completion{}
 }
 
 // resetSubsystem carries out NSSR: every association ends.
@@ -104,10 +121,14 @@ func (q *queue) connect(e *wire.SQE, data []byte) nvme.Completion {
 // enter makes the association by an admin queue, or adds an I/O queue to it.
 func (q *queue) enter(c *connectCommand, d *connectData) (*association, nvme.Completion) {
 	if c.QueueID == 0 {
-		if d.ControllerID != 0xffff { // the controllers are dynamic
+		discovery := d.SubsystemNQN == discoveryNQN
+		switch {
+		case d.ControllerID != 0xffff: // the controllers are dynamic
 			return nil, invalidParameter(16, true)
+		case !discovery && !q.t.powered(): // the host may try again
+			return nil, nvme.Completion{Status: statusControllerBusy}
 		}
-		a := q.t.attach(q, hostKey(d), d.SubsystemNQN == discoveryNQN)
+		a := q.t.attach(q, hostKey(d), discovery)
 		if a == nil {
 			return nil, nvme.Completion{Status: statusControllerBusy}
 		}

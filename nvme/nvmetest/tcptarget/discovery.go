@@ -18,16 +18,27 @@ func (a *association) discover(cmd *nvme.Command) nvme.Completion {
 	case nvme.AdminKeepAlive:
 		return nvme.Completion{}
 	case nvme.AdminAsyncEvent:
-		<-a.ctx.Done() // nothing ever happens
-		return nvme.Completion{Status: nvme.StatusAbortedByHost}
+		return a.discoverEvent()
 	case nvme.AdminSetFeatures:
-		if nvme.FeatureID(cmd.CDW10) == nvme.FeatureKeepAlive && len(cmd.Data) == 0 {
-			a.setKeepAlive(cmd.CDW11)
-			return nvme.Completion{}
-		}
-		return nvme.Completion{Status: invalidField}
+		return a.discoverSetFeatures(cmd)
 	}
 	return nvme.Completion{Status: nvme.StatusInvalidOpcode.WithDNR()}
+}
+
+func (a *association) discoverSetFeatures(cmd *nvme.Command) nvme.Completion {
+	switch id := nvme.FeatureID(cmd.CDW10); {
+	case len(cmd.Data) > 0:
+		return nvme.Completion{Status: invalidLength}
+	case id == nvme.FeatureKeepAlive:
+		a.setKeepAlive(cmd.CDW11)
+	case id == nvme.FeatureAsyncEvents && cmd.CDW11&^discoveryChangeBit == 0:
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.found.enabled = cmd.CDW11
+	default:
+		return nvme.Completion{Status: invalidField}
+	}
+	return nvme.Completion{}
 }
 
 func (a *association) discoverIdentify(cmd *nvme.Command) nvme.Completion {
@@ -41,7 +52,7 @@ func (a *association) discoverIdentify(cmd *nvme.Command) nvme.Completion {
 	b, err := nvme.Encode(&nvme.IdentifyController{
 		SerialNumber: of.SerialNumber, ModelNumber: "Drivebay discovery", FirmwareRevision: "1",
 		ControllerID: a.id, Version: a.t.version(), Type: nvme.DiscoveryController,
-		LogPages: nvme.SupportsExtendedData, SubsystemNQN: discoveryNQN,
+		LogPages: nvme.SupportsExtendedData, SubsystemNQN: discoveryNQN, AsyncEvents: discoveryChangeBit,
 	})
 	if err != nil {
 		return nvme.Completion{Status: nvme.StatusInternalError}
@@ -68,11 +79,18 @@ func (a *association) discoverLog(cmd *nvme.Command) nvme.Completion {
 		return nvme.Completion{Status: invalidLength}
 	}
 	ip := net.ParseIP(host)
-	log := discoveryLog(a.t.o.NQN, host, port, ip != nil && ip.To4() == nil)
+	nqn := a.t.o.NQN
+	if !a.t.powered() {
+		nqn = ""
+	}
+	log := discoveryLog(a.t.discoveryGeneration(), nqn, host, port, ip != nil && ip.To4() == nil)
 	if offset%4 != 0 || offset > uint64(len(log)) {
 		return nvme.Completion{Status: invalidField}
 	}
 	clear(cmd.Data[copy(cmd.Data, log[offset:]):])
+	if retain := cmd.CDW10&(1<<15) != 0; !retain {
+		a.discoverRead()
+	}
 	return nvme.Completion{}
 }
 

@@ -33,6 +33,7 @@ const (
 	statusControllerBusy    nvme.Status = 0x181
 	statusConnectParameters nvme.Status = 0x182
 	statusConnectHost       nvme.Status = 0x184
+	statusQueueType         nvme.Status = 0x185
 )
 
 // SGL descriptors: type in bits 7:4, subtype in 3:0. NVMe Base 2.0, 4.1.2.
@@ -72,6 +73,16 @@ func (c *connectCommand) walk(w *wire.Walker) {
 	w.Reserved(47, 1)
 	wire.U32(w, 48, &c.KeepAlive)
 	w.Reserved(52, 12)
+}
+
+// disconnectCommand has the fields of Disconnect: NVMe over Fabrics 1.1, Figure 25.
+type disconnectCommand struct {
+	Format uint16 // RECFMT
+}
+
+func (c *disconnectCommand) walk(w *wire.Walker) {
+	wire.U16(w, 40, &c.Format)
+	w.Reserved(42, 22)
 }
 
 // connectDataSize is that of connectData in bytes.
@@ -137,10 +148,15 @@ const (
 	discoveryEntry  = 1024
 )
 
-// discoveryLog returns the log page of a service that knows one NVM subsystem.
-func discoveryLog(nqn, address, port string, v6 bool) []byte {
-	b := make([]byte, discoveryHeader+discoveryEntry)
-	binary.LittleEndian.PutUint64(b[0:], 1) // GENCTR
+// discoveryLog returns the log page of a service that knows one NVM subsystem, or,
+// without a name, none.
+func discoveryLog(generation uint64, nqn, address, port string, v6 bool) []byte {
+	b := make([]byte, discoveryHeader, discoveryHeader+discoveryEntry)
+	binary.LittleEndian.PutUint64(b[0:], generation) // GENCTR
+	if nqn == "" {
+		return b
+	}
+	b = b[:cap(b)]
 	binary.LittleEndian.PutUint64(b[8:], 1) // NUMREC
 	e := b[discoveryHeader:]
 	e[0], e[1], e[2] = 3, 1, 2 // TRTYPE TCP, ADRFAM IPv4, SUBTYPE NVM subsystem

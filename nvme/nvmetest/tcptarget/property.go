@@ -60,10 +60,12 @@ func (a *association) property(e *wire.SQE) nvme.Completion {
 // version is VS. What is older than NVMe 1.2 has no fabrics.
 func (t *Target) version() nvme.Version { return max(t.profile.Controller.Version, nvme.Version1_2) }
 
+// readyUnit is that of CAP.TO.
+const readyUnit = 500 * time.Millisecond
+
 // capabilities is CAP: NVMe Base 2.0, 3.1.3.1.
 func (t *Target) capabilities() uint64 {
-	const unit = 500 * time.Millisecond
-	timeout := min(max((t.profile.ReadyTime+unit-1)/unit, 30*time.Second/unit), 255)
+	timeout := min(max((t.profile.ReadyTime+readyUnit-1)/readyUnit, t.o.ReadyTimeout/readyUnit), 255)
 	c := uint64(queueDepth-1) | 1<<16 | uint64(timeout)<<24 | 1<<37 // MQES, CQR, TO, CSS: NVM
 	if t.profile.SubsystemReset {
 		c |= 1 << 36
@@ -100,7 +102,7 @@ func (a *association) status() (csts uint64) {
 		if in, err = a.controller.ReadyIn(); err != nil {
 			return cstsFatal
 		}
-		if in > 0 && !a.t.profile.Stepped {
+		if in > 0 && in != nvmetest.Never && !a.t.profile.Stepped {
 			a.t.drive.Advance(in)
 			in = 0
 		}

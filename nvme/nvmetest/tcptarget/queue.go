@@ -5,13 +5,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"net"
 	"sync"
 	"time"
 
-	"github.com/drivebay/drivebay/nvme"
 	"github.com/drivebay/drivebay/nvme/internal/wire"
 )
 
@@ -45,6 +43,7 @@ type transfer struct {
 	data     []byte
 	received int
 	damaged  bool // a data digest did not match
+	fault    Fault
 }
 
 func newQueue(t *Target, conn net.Conn) *queue {
@@ -198,54 +197,6 @@ func (q *queue) initialize() error {
 	return nil
 }
 
-// send sends a PDU of the target. It fills in what PLEN, PDO, flags and digests
-// depend on.
-func (q *queue) send(size int, walk func(w *wire.Walker), data []byte) error {
-	b := make([]byte, size, 256)
-	if err := wire.Encode(b, walk); err != nil {
-		return err
-	}
-	digests := pduType(b[0]) == typeCapsuleRsp || pduType(b[0]) == typeC2HData || pduType(b[0]) == typeR2T
-	if digests && q.headerDigest {
-		b = append(b, 0, 0, 0, 0)
-	}
-	if digests {
-		b[1] |= q.flags(len(data) > 0)
-	}
-	total := len(b)
-	if pduType(b[0]) == typeC2HData {
-		total = (total + q.hostAlignment - 1) / q.hostAlignment * q.hostAlignment
-		b[3] = uint8(total)
-	}
-	padding := total - len(b)
-	total += len(data)
-	if digests && len(data) > 0 {
-		total += q.tail()
-	}
-	binary.LittleEndian.PutUint32(b[4:], uint32(total))
-	if digests && q.headerDigest {
-		binary.LittleEndian.PutUint32(b[size:], digest(b[:size]))
-	}
-	b = append(b, make([]byte, padding)...)
-
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if err := q.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
-		return err
-	}
-	_, _ = q.out.Write(b) // the error comes again from Flush
-	_, _ = q.out.Write(data)
-	if digests && q.dataDigest && len(data) > 0 {
-		_, _ = q.out.Write(binary.LittleEndian.AppendUint32(nil, digest(data)))
-	}
-	return q.out.Flush()
-}
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// digest is CRC32C: NVMe TCP Transport 1.0, 3.1.1.
-func digest(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
-
 // terminate tells the host what was wrong, and waits a while for it to close.
 func (q *queue) terminate(f *FatalError) {
 	bad := q.header[:min(q.headerLen, maxTermData)]
@@ -268,30 +219,4 @@ func (q *queue) hostTerminates(h *commonHeader) error {
 		return err
 	}
 	return fmt.Errorf("tcptarget: the host ends the connection: %v, %#x", p.Status, p.Info)
-}
-
-// respond completes a command.
-func (q *queue) respond(cid uint16, done nvme.Completion) error {
-	q.mu.Lock()
-	delete(q.open, cid)
-	q.mu.Unlock()
-	return q.sendResponse(cid, done)
-}
-
-func (q *queue) sendResponse(cid uint16, done nvme.Completion) error {
-	p := responsePDU{commonHeader: commonHeader{Type: typeCapsuleRsp, HeaderSize: responseSize},
-		Entry: wire.CQE{Result: done.Result, CID: cid, Status: uint16(done.Status) << 1}}
-	q.mu.Lock()
-	if q.flow {
-		p.Entry.SQHD = q.head
-	}
-	q.mu.Unlock()
-	return q.send(responseSize, p.walk, nil)
-}
-
-// sendData sends a command's data.
-func (q *queue) sendData(cid uint16, data []byte) error {
-	p := dataPDU{commonHeader: commonHeader{Type: typeC2HData, Flags: flagLast, HeaderSize: dataHeaderSize},
-		CommandID: cid, Length: uint32(len(data))}
-	return q.send(dataHeaderSize, p.walk, data)
 }

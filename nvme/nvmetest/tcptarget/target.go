@@ -65,8 +65,13 @@ type Options struct {
 	// Reconnect is how long the kernel tries to reach a target again that has
 	// gone, before it removes the controller of [Attach]; 0 is 2 s. Whole seconds.
 	Reconnect time.Duration
+	// ReadyTimeout is how long a host should wait for a controller to become ready
+	// (CAP.TO), in units of 500 ms up to 127.5 s; 0 is 30 s. It is no less than the
+	// profile's ReadyTime.
+	ReadyTimeout time.Duration
 	// Logf gets a line for each connection that ends in an error, and each
-	// association that begins and ends. It is called from several goroutines.
+	// association that begins and ends. It is called from several goroutines,
+	// also while the drive is locked: it must not call the drive.
 	Logf func(format string, args ...any)
 }
 
@@ -80,6 +85,7 @@ func (o *Options) complete(profile nvmetest.Profile) error {
 	setDefault(&o.Queues, defaultQueues)
 	setDefault(&o.KeepAlive, 5*time.Second)
 	setDefault(&o.Reconnect, 2*time.Second)
+	setDefault(&o.ReadyTimeout, 30*time.Second)
 	if o.InCapsule < 0 {
 		o.InCapsule = 0
 	}
@@ -101,6 +107,8 @@ func (o *Options) complete(profile nvmetest.Profile) error {
 		return fmt.Errorf("tcptarget: KeepAlive is %v, want whole seconds", o.KeepAlive)
 	case o.Reconnect < 0 || o.Reconnect%time.Second != 0:
 		return fmt.Errorf("tcptarget: Reconnect is %v, want whole seconds", o.Reconnect)
+	case o.ReadyTimeout < 0 || o.ReadyTimeout%readyUnit != 0 || o.ReadyTimeout > 255*readyUnit:
+		return fmt.Errorf("tcptarget: ReadyTimeout is %v, want a multiple of 500 ms up to 127.5 s", o.ReadyTimeout)
 	}
 	return nil
 }
@@ -121,6 +129,8 @@ type Target struct {
 	listener net.Listener
 	wait     sync.WaitGroup
 	stop     chan struct{} // closed by Close
+	unwatch  func()        // ends what the drive tells of its resets
+	hostID   string        // by which the running kernel connects: a UUID
 
 	mu           sync.Mutex
 	closed       bool
@@ -129,6 +139,9 @@ type Target struct {
 	last         map[string]uint16       // the controller that a host had, by its NQN and identifier
 	changed      chan struct{}           // closed and replaced when an association ends
 	discovery    uint16                  // the last identifier of a discovery controller
+	discoverers  map[*association]struct{}
+	generation   uint64 // of the discovery log page
+	faults       []*activeFault
 }
 
 // Listen begins to serve a drive, which stays the caller's. The drive should be
@@ -138,6 +151,10 @@ func Listen(ctx context.Context, drive *nvmetest.Drive, o Options) (*Target, err
 	if err := o.complete(profile); err != nil {
 		return nil, err
 	}
+	hostID, err := newUUID()
+	if err != nil {
+		return nil, err
+	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", o.Address)
 	if err != nil {
 		return nil, fmt.Errorf("tcptarget: %w", err)
@@ -145,8 +162,10 @@ func Listen(ctx context.Context, drive *nvmetest.Drive, o Options) (*Target, err
 	t := &Target{
 		drive: drive, profile: profile, o: o, listener: listener, stop: make(chan struct{}),
 		queues: make(map[*queue]struct{}), associations: make(map[uint16]*association),
-		last: make(map[string]uint16), changed: make(chan struct{}),
+		last: make(map[string]uint16), changed: make(chan struct{}), hostID: hostID,
+		discoverers: make(map[*association]struct{}), generation: 1,
 	}
+	t.unwatch = drive.OnReset(t.driveReset)
 	t.wait.Go(t.accept)
 	if o.Speed > 0 {
 		t.wait.Go(t.pump)
@@ -171,6 +190,7 @@ func (t *Target) Close() error {
 	t.closed = true
 	close(t.stop)
 	t.mu.Unlock()
+	t.unwatch()
 	err := t.listener.Close()
 	t.Drop()
 	t.wait.Wait()

@@ -67,6 +67,7 @@ func TestIdentifyIsThatOfFabrics(t *testing.T) {
 	want.ControllerID, want.FirmwareRevision = 1, "1.0.0"
 	want.KeepAliveGranularity, want.MaxCommands, want.SGLSupport = 10, 128, 0x300001
 	want.SubsystemNQN, want.IOCapsuleCommand, want.IOCapsuleResponse, want.MaxSGLBlocks = "nqn.2014-08.test:subsystem", 260, 1, 1
+	want.FabricsCommands = 1
 	require.Equal(t, want, got)
 }
 
@@ -235,7 +236,10 @@ func TestFrameStatuses(t *testing.T) {
 		{"4 GiB", func(_ *wire.SQE, d *sgl) { d.Length = 1<<32 - 4 }, invalidField},
 		{"more than the command has", func(_ *wire.SQE, d *sgl) { d.Length = 8192 }, invalidLength},
 		{"less than the command has", func(_ *wire.SQE, d *sgl) { d.Length = 512 }, invalidLength},
-		{"disconnect", func(e *wire.SQE, d *sgl) { e.Opcode, e.NSID, d.Length = opcodeFabrics, fabricsDisconnect, 0 }, nvme.StatusInvalidOpcode.WithDNR()},
+		{"disconnect of the admin queue", func(e *wire.SQE, d *sgl) {
+			e.Opcode, e.NSID, e.CDW1015[0], d.Length = opcodeFabrics, fabricsDisconnect, 0, 0
+		}, statusQueueType},
+		{"disconnect of another format", func(e *wire.SQE, d *sgl) { e.Opcode, e.NSID, d.Length = opcodeFabrics, fabricsDisconnect, 0 }, statusConnectFormat},
 		{"authentication", func(e *wire.SQE, d *sgl) { e.Opcode, e.NSID, d.Length = opcodeFabrics, 5, 0 }, invalidField},
 		{"connect again", func(e *wire.SQE, d *sgl) { e.Opcode, e.NSID, d.Length = opcodeFabrics, fabricsConnect, 0 }, sequenceError},
 	} {
@@ -245,7 +249,7 @@ func TestFrameStatuses(t *testing.T) {
 			require.NoError(t, wire.Encode(e.DPTR[:], d.walk))
 			h.write(commandSize, (&commandPDU{commonHeader: commonHeader{Type: typeCapsuleCmd, HeaderSize: commandSize}, Entry: e}).walk, nil)
 			got := nvme.Status(h.finish(nil).Status >> 1)
-			require.Equal(t, tc.want.Code(), got.Code())
+			require.Equalf(t, tc.want.Code(), got.Code(), "%#x", got)
 			require.True(t, got.DNR())
 		})
 	}
@@ -357,8 +361,9 @@ func TestDriveThatVanishesDropsItsHost(t *testing.T) {
 	_, err := h.conn.Read(make([]byte, 1))
 	require.Error(t, err)
 	again := dial(t, target).open(0, 0)
-	require.Equal(t, nvme.StatusSuccess, again.connect(connectCommand{Size: 31}, testHost(target.NQN())).Status)
-	require.Equal(t, nvme.Completion{Result: cstsFatal}, again.property(false, propertyCommand{Offset: propertyCSTS}))
+	require.Equal(t, statusControllerBusy, again.connect(connectCommand{Size: 31}, testHost(target.NQN())).Status)
+	drive.Return()
+	admin(t, target, 0)
 }
 
 func TestDiscovery(t *testing.T) {
