@@ -98,41 +98,6 @@ func requireSame(t *testing.T, ours any, theirs any) {
 	require.Empty(t, differences("", parse(t, b), theirs))
 }
 
-func TestIdentify(t *testing.T) {
-	c, path := drive(t)
-	controller, err := c.Identify(t.Context())
-	require.NoError(t, err)
-	requireSame(t, controller, cli(t, "id-ctrl", path))
-	ns, err := c.IdentifyNamespace(t.Context(), 1)
-	require.NoError(t, err)
-	requireSame(t, ns, cli(t, "id-ns", path, "-n", "1"))
-	active, err := c.ActiveNamespaces(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, nvme.NamespaceList{1}, active)
-}
-
-func TestLogs(t *testing.T) {
-	c, path := drive(t)
-	smart, err := c.SMARTLog(t.Context())
-	require.NoError(t, err)
-	theirs := cli(t, "smart-log", path).(map[string]any)
-	for _, moves := range []string{"data_units_read", "host_read_commands", "controller_busy_time", "power_on_hours"} {
-		delete(theirs, moves)
-	}
-	requireSame(t, smart, theirs)
-	firmware, err := c.FirmwareSlotLog(t.Context())
-	require.NoError(t, err)
-	for _, device := range cli(t, "fw-log", path).(map[string]any) { // by the device's name
-		b, err := json.Marshal(firmware)
-		require.NoError(t, err)
-		ours := parse(t, b).(map[string]any)
-		if one, ok := ours[filepath.Base(path)]; ok {
-			ours = one.(map[string]any)
-		}
-		t.Logf("firmware: ours %v, nvme-cli's %v", ours, device)
-	}
-}
-
 // TestFormat formats to every LBA format, with metadata apart and in the blocks and
 // with all kinds of protection, and lets nvme-cli and the kernel tell the result.
 func TestFormat(t *testing.T) {
