@@ -54,8 +54,13 @@ var suites = []suite{
 	{name: "nvme-cli over TCP", packages: []string{"integration/guests/fabrics"}, flags: []string{"module=nvme-tcp"}},
 	{
 		name: "drives", packages: []string{"integration/guests/drives"},
-		flags: []string{"nvme=serial=victim,size=16M", "nvme=serial=nvme1,size=16M,hotplug=true"},
-		env:   []string{"DRIVEBAY_DRIVE=victim", "DRIVEBAY_DRIVE_TO_UNPLUG=nvme1"},
+		flags: []string{
+			"nvme=serial=victim,size=16M", "nvme=serial=nvme1,size=16M,hotplug=true", "nvme=serial=guard64,size=16M,ms=16,pi=2,pif=2",
+			"nvme=serial=pair,size=16M,subsystem=pair,shared=true", "nvme=serial=pair,size=16M,subsystem=pair,nsid=2,shared=true,detached=true",
+		},
+		env: []string{
+			"DRIVEBAY_DRIVE=victim", "DRIVEBAY_DRIVE_TO_UNPLUG=nvme1", "DRIVEBAY_DRIVE_GUARD64=guard64", "DRIVEBAY_DRIVE_SHARED=pair",
+		},
 	},
 }
 
