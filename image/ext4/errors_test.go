@@ -199,5 +199,5 @@ func TestSourceChanges(t *testing.T) {
 	require.NoError(t, os.WriteFile(name, []byte("afterwards"), 0o644))
 	err = writeErr(t, t.Context(), tr, discard{})
 	require.ErrorIs(t, err, filetree.ErrChanged)
-	require.ErrorContains(t, err, "ext4: open file: changed")
+	require.ErrorContains(t, err, "ext4: open "+name+": changed")
 }

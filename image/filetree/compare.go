@@ -181,13 +181,13 @@ func (r *contentReader) read(pos, n int64) ([]byte, error) {
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
-	return b, r.n.readError(err)
+	return b, r.n.readError(r.c, err)
 }
 
 // end checks that the content ends where it should.
 func (r *contentReader) end() error {
 	if err := r.n.atEnd(r.c, r.pos); err != nil {
-		return r.n.readError(err)
+		return r.n.readError(r.c, err)
 	}
 	return nil
 }

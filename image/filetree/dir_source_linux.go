@@ -56,12 +56,12 @@ func (s *dirSource) open(n Node) (Content, error) {
 	path := n.Path()
 	fd, err := s.openBeneath(path, unix.O_NONBLOCK)
 	if err != nil {
-		return nil, &PathError{Op: "open", Path: path, Err: gone(err)}
+		return nil, &PathError{Op: "open", Path: dirError(s.dir.Name(), n, ""), Err: gone(err)}
 	}
-	c := &dirContent{fd: fd, size: n.Size(), mtime: n.ModTime()}
+	c := &dirContent{dir: s.dir.Name(), path: path, fd: fd, size: n.Size(), mtime: n.ModTime()}
 	if err := c.unchanged(); err != nil {
 		_ = c.Close()
-		return nil, &PathError{Op: "open", Path: path, Err: err}
+		return nil, &PathError{Op: "open", Path: c.Name(), Err: err}
 	}
 	return c, nil
 }
@@ -153,10 +153,14 @@ func gone(err error) error {
 // is a bare descriptor: an image opens thousands, one after the other, and none
 // of them has a use for the runtime's poller.
 type dirContent struct {
-	fd    int
-	size  int64
-	mtime time.Time
+	dir, path string // the directory's name, and the path below it
+	fd        int
+	size      int64
+	mtime     time.Time
 }
+
+// Name returns the name of the file as the caller of FromDir would call it.
+func (c *dirContent) Name() string { return strings.TrimSuffix(c.dir, "/") + "/" + c.path }
 
 func (c *dirContent) Read(p []byte) (int, error) {
 	for {

@@ -18,18 +18,23 @@ func (n Node) Stream(data func(r io.Reader, at Range) error) error {
 		return err
 	}
 	defer c.Close()
-	return n.readError(n.stream(c, data))
+	return n.readError(c, n.stream(c, data))
 }
 
-// readError names the file in an error of reading its content.
-func (n Node) readError(err error) error {
+// readError names the file in an error of reading its content: where the system
+// has a name for it, by that, since people look for it there.
+func (n Node) readError(c Content, err error) error {
 	if err == nil {
 		return nil
+	}
+	name := n.Path()
+	if s, ok := c.(interface{ Name() string }); ok { // *os.File is one
+		name = s.Name()
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		err = fmt.Errorf("%w: it is shorter than its %d bytes", ErrChanged, n.Size())
 	}
-	return &PathError{Op: "read", Path: n.Path(), Err: err}
+	return &PathError{Op: "read", Path: name, Err: err}
 }
 
 func (n Node) stream(c Content, data func(r io.Reader, at Range) error) error {

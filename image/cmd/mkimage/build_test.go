@@ -212,7 +212,7 @@ func TestBuildChangedSource(t *testing.T) {
 		// The event of the plan comes when all has been read but the contents.
 		w := &onEvent{event: "plan", do: func() { require.NoError(t, os.WriteFile(filepath.Join(src, "42"), []byte("short"), 0o644)) }}
 		err := run(t.Context(), []string{"build", "--json", spec, "-o", filepath.Join(dir, out)}, nil, w, w)
-		require.ErrorContains(t, err, "42: changed while it was read")
+		require.ErrorContains(t, err, "open "+filepath.Join(src, "42")+": changed while it was read")
 		require.Empty(t, names(t, dir))
 		require.NoError(t, os.WriteFile(filepath.Join(src, "42"), make([]byte, 100_000), 0o644))
 	}
