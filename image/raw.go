@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 
 	"github.com/drivebay/drivebay/image/filetree"
 	"github.com/drivebay/drivebay/image/volume"
@@ -30,25 +31,27 @@ func RawBytes(data []byte) Raw {
 }
 
 // RawFile returns the content of a file or block device. It is opened when the
-// image is written; a regular file that has another size by then is an error.
+// image is written; a regular file that has another size by then is an
+// [filetree.ErrChanged].
 func RawFile(name string) (Raw, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return Raw{}, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
+	info, err := os.Stat(name) // before it is opened: a FIFO would wait for a writer
 	if err != nil {
 		return Raw{}, err
 	}
 	if info.IsDir() || info.Mode()&(os.ModeCharDevice|os.ModeNamedPipe|os.ModeSocket) != 0 {
 		return Raw{}, fmt.Errorf("%s: is of type %s: want a regular file or a block device", name, info.Mode().Type())
 	}
-	size, err := f.Seek(0, io.SeekEnd) // of a block device, Stat tells none
+	open := func() (io.ReadCloser, error) { return os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) }
+	f, err := open()
 	if err != nil {
 		return Raw{}, err
 	}
-	return Raw{Size: size, Open: func() (io.ReadCloser, error) { return os.Open(name) }}, nil
+	defer f.Close()
+	size, err := f.(io.Seeker).Seek(0, io.SeekEnd) // of a block device, Stat tells none
+	if err != nil {
+		return Raw{}, err
+	}
+	return Raw{Size: size, Open: open}, nil
 }
 
 // Plan makes Raw a [volume.Content].
@@ -77,7 +80,7 @@ func (p rawPlan) Write(ctx context.Context, w *volume.Writer) error {
 	for left := p.raw.Size; left > 0; {
 		n := min(left, 8*MiB) // between two looks at the context
 		if err := w.ReadN(r, n); errors.Is(err, io.ErrUnexpectedEOF) {
-			return fmt.Errorf("raw content: %w: it ends within %d bytes", filetree.ErrChanged, p.raw.Size)
+			return fmt.Errorf("%s: %w: it ends within %d bytes", contentName(r), filetree.ErrChanged, p.raw.Size)
 		} else if err != nil {
 			return err
 		}
@@ -87,9 +90,17 @@ func (p rawPlan) Write(ctx context.Context, w *volume.Writer) error {
 		}
 	}
 	if n, err := io.ReadFull(r, make([]byte, 1)); n > 0 {
-		return fmt.Errorf("raw content: %w: it goes on beyond %d bytes", filetree.ErrChanged, p.raw.Size)
+		return fmt.Errorf("%s: %w: it goes on beyond %d bytes", contentName(r), filetree.ErrChanged, p.raw.Size)
 	} else if !errors.Is(err, io.EOF) {
 		return err
 	}
 	return nil
+}
+
+// contentName returns what errors call a content: its file's name, if it has one.
+func contentName(r io.Reader) string {
+	if f, ok := r.(interface{ Name() string }); ok { // *os.File is one
+		return f.Name()
+	}
+	return "raw content"
 }
