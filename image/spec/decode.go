@@ -1,6 +1,8 @@
 package spec
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -84,6 +86,10 @@ func (d *decoder) document(b []byte, v any) {
 		d.errs = append(d.errs, &Error{File: d.file, Line: line, Column: 1, Err: fmt.Errorf("not a spec: over %d levels deep", maxDepth)})
 		return
 	}
+	if line, ok := tooLong(b); ok && !json.Valid(b) {
+		d.errs = append(d.errs, &Error{File: d.file, Line: line, Column: 1, Err: fmt.Errorf("line is over %d bytes long: want shorter ones, or the whole spec in JSON", maxLine)})
+		return
+	}
 	f, err := parser.ParseBytes(b, 0)
 	if err != nil {
 		d.syntax(err)
@@ -127,6 +133,16 @@ func tooDeep(b []byte) (line int, ok bool) {
 		}
 		atStart = false
 		if depth > maxDepth {
+			return line, true
+		}
+	}
+	return 0, false
+}
+
+// tooLong returns the first line that is longer than maxLine.
+func tooLong(b []byte) (line int, ok bool) {
+	for text := range bytes.Lines(b) {
+		if line++; len(text) > maxLine {
 			return line, true
 		}
 	}

@@ -41,7 +41,18 @@ func (e *Error) Error() string {
 		b.WriteString(e.Object + ": ")
 	}
 	b.WriteString(e.Err.Error())
-	return b.String()
+	return shorten(b.String())
+}
+
+// maxText is how long an error may be in bytes. It may cite what is in the file.
+const maxText = 2000
+
+// shorten leaves out the middle of a text that nobody would read.
+func shorten(s string) string {
+	if len(s) <= maxText {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxText/2], "") + " ... " + strings.ToValidUTF8(s[len(s)-maxText/2:], "")
 }
 
 // Unwrap returns the cause.

@@ -126,11 +126,17 @@ disk.yaml:3:1: unknown key "foo": want one of table, sector-size, size, align, s
 // TestParseLimits refuses what takes more than its file shows.
 func TestParseLimits(t *testing.T) {
 	_, err := Parse("disk.yaml", strings.NewReader(strings.Repeat("#", maxFile+1)), ".")
-	require.EqualError(t, err, "disk.yaml: spec is over 4194304 bytes long")
+	require.EqualError(t, err, "disk.yaml: spec is over 1048576 bytes long: want less; files with much text are better named by file than given by text")
+	_, err = Parse("disk.yaml", strings.NewReader("# "+strings.Repeat("x", maxLine-3)+"\n"+strings.Repeat("{size: 1}, ", maxLine/5)), ".")
+	require.EqualError(t, err, "disk.yaml:2:1: line is over 65536 bytes long: want shorter ones, or the whole spec in JSON")
+	_, err = Parse("disk.yaml", strings.NewReader(`{"partitions": [`+strings.Repeat(`{"size": 512}, `, 6000)+`{"size": 512}]}`), ".")
+	require.NoError(t, err)
+	_, err = Parse("disk.yaml", strings.NewReader("partitions: [{size: "+strings.Repeat("1", 50000)+"}]"), ".")
+	require.Less(t, len(err.Error()), 2100)
 
 	var bomb strings.Builder
 	bomb.WriteString("partitions:\n- {content: {format: vfat, files: &f [")
-	bomb.WriteString(strings.Repeat("{path: /x, text: x}, ", 5000) + "]}}\n")
+	bomb.WriteString(strings.Repeat("{path: /x, text: x},\n", 5000) + "]}}\n")
 	bomb.WriteString(strings.Repeat("- {content: {format: vfat, files: *f}}\n", 5000))
 	_, err = Parse("disk.yaml", strings.NewReader(bomb.String()), ".")
 	require.EqualError(t, err, "disk.yaml: not a spec: over 500000 values")

@@ -314,9 +314,9 @@ func TestLayoutErrors(t *testing.T) {
 		{"link to nothing", "partitions: [{content: {format: ext4, files: [{path: /a, link: /b}]}}]",
 			`disk.yaml:1:47: partition 1: content: file "/a": link a: target "b": file does not exist`, missing},
 		{"raw", "partitions: [{content: {format: raw, file: nothing}}]",
-			`disk.yaml:1:44: partition 1: content: open DIR/nothing: no such file or directory`, missing},
+			`disk.yaml:1:44: partition 1: content: stat DIR/nothing: no such file or directory`, missing},
 		{"blob", "blobs: [{offset: 0, file: nothing}]",
-			`disk.yaml:1:27: blob 1: open DIR/nothing: no such file or directory`, missing},
+			`disk.yaml:1:27: blob 1: stat DIR/nothing: no such file or directory`, missing},
 		{"device beyond", "partitions: [{content: {format: ext4, files: [{path: /a, device: c 1:1048576}]}}]",
 			`disk.yaml:1:47: partition 1: content: file "/a": add a: device 1:1048576: bad entry: want at most 4095:1048575`, filetree.ErrBadEntry},
 	} {

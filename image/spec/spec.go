@@ -13,9 +13,14 @@ import (
 	"github.com/drivebay/drivebay/image/squashfs"
 )
 
-// maxFile is the largest spec in bytes. It is written by hand, or by a program
-// that means it.
-const maxFile = 4 << 20
+// The largest spec, and the longest line of one that is not JSON, in bytes. go-yaml
+// 1.19.2 takes some hundred bytes of memory for each byte, and where it is not YAML
+// after all, a time that grows with the square of a line's length: 4 s for the
+// longest.
+const (
+	maxFile = 1 << 20
+	maxLine = 64 << 10
+)
 
 // Spec describes a disk, as its file does. What is left out is zero; what zero
 // means is what it means in an [image.Layout].
@@ -132,7 +137,7 @@ func Load(name string) (*Spec, error) {
 	return Parse(name, f, filepath.Dir(name))
 }
 
-// Parse reads a spec of at most 4 MiB from r. Errors call it name; relative
+// Parse reads a spec of at most 1 MiB from r. Errors call it name; relative
 // paths in it begin at dir. What is wrong is told by errors of type [*Error], all
 // of them joined.
 func Parse(name string, r io.Reader, dir string) (*Spec, error) {
@@ -141,7 +146,7 @@ func Parse(name string, r io.Reader, dir string) (*Spec, error) {
 	case err != nil:
 		return nil, &Error{File: name, Err: err}
 	case len(b) > maxFile:
-		return nil, &Error{File: name, Err: fmt.Errorf("spec is over %d bytes long", maxFile)}
+		return nil, &Error{File: name, Err: fmt.Errorf("spec is over %d bytes long: want less; files with much text are better named by file than given by text", maxFile)}
 	}
 	d := &decoder{file: name}
 	s := &Spec{file: name, dir: dir}
