@@ -4,7 +4,7 @@ package filetree
 // names of removed files may still be links to them, until the tree is compacted,
 // which has to happen before anybody sees it.
 func (t *Tree) remove(i uint32) {
-	t.nodes.at(i).flags |= flagDead
+	t.setFlags(i, flagDead)
 	t.dead = true
 }
 
@@ -18,11 +18,11 @@ func (t *Tree) compacted() (*Tree, error) {
 	}
 	c := &compacter{
 		from:   t,
-		to:     &Tree{owners: t.owners, ownerOf: t.ownerOf, extras: map[uint32]*extra{}, targets: t.targets, xattrs: t.xattrs, sources: t.sources, contents: t.contents, sorted: true},
+		to:     &Tree{extras: t.extras, sources: t.sources, contents: t.contents, sorted: true},
 		inodes: map[uint32]uint32{},
 		dirs:   map[uint32]uint32{},
 	}
-	c.to.nodes.add(node{})
+	c.to.nodes.add(&node{})
 	if _, err := c.to.names.add(""); err != nil {
 		return nil, err
 	}
@@ -60,14 +60,11 @@ func (c *compacter) add(n Node) error {
 
 // copy copies the metadata of the node inode of the old tree to node i.
 func (c *compacter) copy(i, inode uint32) {
-	old, n := c.from.nodes.at(inode), c.to.nodes.at(i)
-	n.mode, n.owner, n.sec, n.nsec = old.mode, old.owner, old.sec, old.nsec
-	n.flags |= old.flags & (flagImplied | flagTime)
-	if old.mode&modeType != modeDir {
-		n.first, n.last, n.source, n.key = old.first, old.last, old.source, old.key
+	n, place := c.from.nodes.at(inode), c.to.nodes.at(i)
+	n.name, n.parent, n.next, n.links = place.name, place.parent, 0, 0
+	n.flags &= flagImplied
+	if n.mode&modeType == modeDir {
+		n.first, n.last = 0, 0
 	}
-	if old.flags&flagExtra == 0 {
-		return
-	}
-	c.to.setExtra(i, *c.from.extras[inode])
+	c.to.nodes.set(i, &n)
 }

@@ -216,7 +216,7 @@ func (d *differ) metadata(want, got Node) {
 	if w, g := want.UnixMode()&perm, got.UnixMode()&perm; w != g && !isLink(want) {
 		d.report(AspectMode, want, fmt.Sprintf("%04o", w), fmt.Sprintf("%04o", g))
 	}
-	if w, g := want.rec().owner, got.rec().owner; want.t.owners[w] != got.t.owners[g] {
+	if want.UID() != got.UID() || want.GID() != got.GID() {
 		d.report(AspectOwner, want, fmt.Sprintf("%d:%d", want.UID(), want.GID()), fmt.Sprintf("%d:%d", got.UID(), got.GID()))
 	}
 	d.time(AspectModTime, want, want.ModTime(), got.ModTime())

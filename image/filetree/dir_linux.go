@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strconv"
 	"time"
 
@@ -38,6 +37,7 @@ type dirReader struct {
 	buf    []byte           // of 64 KiB, the longest list of extended attributes
 	value  []byte           // of an extended attribute, made by the first
 	cname  []byte           // a name with a NUL at its end
+	names  []string         // of what is read of a directory at once
 	// noListxattrat is that the kernel is older than 6.13.
 	noListxattrat bool
 	// noXattrs is the devices whose file system has no extended attributes.
@@ -91,7 +91,8 @@ func (r *dirReader) readDir(fd int, i uint32, depth int) error {
 	if err != nil {
 		return r.error(i, "", err)
 	}
-	for k, name := range names {
+	for k := range names.len() {
+		name := string(names.at(uint32(k)))
 		if fd < 0 {
 			if fd, err = r.reopen(i, id); err != nil {
 				return r.error(i, "", err)
@@ -104,7 +105,7 @@ func (r *dirReader) readDir(fd int, i uint32, depth int) error {
 		if sub < 0 {
 			continue
 		}
-		if depth >= openDirFDs || k == len(names)-1 {
+		if depth >= openDirFDs || k == names.len()-1 {
 			_ = unix.Close(fd)
 			fd = -1
 		}
@@ -117,8 +118,8 @@ func (r *dirReader) readDir(fd int, i uint32, depth int) error {
 
 // readNames returns the names in a directory. The order in which a directory is
 // read differs between machines.
-func (r *dirReader) readNames(fd int) ([]string, error) {
-	var names []string
+func (r *dirReader) readNames(fd int) (*nameList, error) {
+	names := &nameList{}
 	for {
 		n, err := unix.ReadDirent(fd, r.buf)
 		switch {
@@ -127,10 +128,16 @@ func (r *dirReader) readNames(fd int) ([]string, error) {
 		case err != nil:
 			return nil, os.NewSyscallError("getdents64", err)
 		case n == 0:
-			slices.Sort(names)
+			names.sort()
 			return names, nil
 		}
-		_, _, names = unix.ParseDirent(r.buf[:n], -1, names)
+		_, _, r.names = unix.ParseDirent(r.buf[:n], -1, r.names[:0])
+		for _, name := range r.names {
+			if err := checkName(name); err != nil { // the length above all
+				return nil, err
+			}
+			names.add(name)
+		}
 	}
 }
 
@@ -151,9 +158,6 @@ func (r *dirReader) reopen(i uint32, id inode) (int, error) {
 // readName reads the file name in the directory fd, node i. A directory is only
 // opened: sub is its descriptor then, else -1.
 func (r *dirReader) readName(fd int, i uint32, name string) (sub int, child uint32, err error) {
-	if len(name) > MaxName {
-		return -1, 0, checkName(name)
-	}
 	var st unix.Statx_t
 	if err := stat(fd, name, &st); err != nil {
 		return -1, 0, err

@@ -2,11 +2,9 @@ package filetree
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"io"
 	"io/fs"
-	"slices"
 	"strings"
 	"time"
 )
@@ -194,41 +192,4 @@ func checkName(name string) error {
 		return fmt.Errorf("%w: the name %.20q has a slash", ErrBadPath, name)
 	}
 	return nil
-}
-
-// newExtra returns the part of e that few entries have.
-func (t *Tree) newExtra(e *Entry) extra {
-	x := extra{data: e.Data}
-	if !e.AccessTime.IsZero() || !e.ChangeTime.IsZero() {
-		x.times = &times{access: e.AccessTime, change: e.ChangeTime}
-	}
-	if len(e.Xattrs) > 0 {
-		x.xattrs = t.shareXattrs(e.Xattrs)
-	}
-	return x
-}
-
-// shareXattrs returns the attributes in the order of their names. Files that have
-// the same share them: on some systems each file has a security label, of which
-// there are few.
-func (t *Tree) shareXattrs(xattrs []Xattr) []Xattr {
-	byName := func(a, b Xattr) int { return strings.Compare(a.Name, b.Name) }
-	if !slices.IsSortedFunc(xattrs, byName) {
-		xattrs = slices.SortedFunc(slices.Values(xattrs), byName)
-	}
-	var key []byte
-	for _, x := range xattrs {
-		key = append(append(key, x.Name...), 0)
-		key = binary.AppendUvarint(key, uint64(len(x.Value)))
-		key = append(key, x.Value...)
-	}
-	shared, ok := t.xattrs[string(key)]
-	if !ok {
-		if t.xattrs == nil {
-			t.xattrs = map[string][]Xattr{}
-		}
-		shared = slices.Clip(xattrs)
-		t.xattrs[string(key)] = shared
-	}
-	return shared
 }

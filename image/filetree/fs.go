@@ -118,7 +118,7 @@ func (t *Tree) setFrom(source uint16, i uint32, e *Entry) error {
 	if err := e.check(); err != nil {
 		return err
 	}
-	t.nodes.at(i).source = source
+	t.setContent(i, source, 0)
 	return t.set(i, e)
 }
 

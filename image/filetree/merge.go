@@ -224,39 +224,32 @@ func (p *layerPutter) metadata(i uint32, n Node) error {
 	if to.mode != 0 && implied != 0 {
 		return nil
 	}
-	o := n.t.owners[from.owner]
 	to.flags = to.flags&^flagImplied | implied
-	to.flags = to.flags&^flagTime | from.flags&flagTime
-	to.mode, to.sec, to.nsec = from.mode, from.sec, from.nsec
-	switch from.mode & modeType {
-	case modeDir:
-	case modeSymlink:
-		to.first = p.t.targets.add(n.Target())
-	default:
+	to.mode, to.uid, to.gid, to.sec, to.nsec = from.mode, from.uid, from.gid, from.sec, from.nsec
+	if !n.IsDir() {
 		to.first, to.last, to.source, to.key = from.first, from.last, p.source, n.Inode().i
 	}
 	x := *n.more()
-	p.override(i, n, &o, &x)
+	p.override(&to, n, &x)
 	var err error
-	if to.owner, err = p.t.owner(o.uid, o.gid); err != nil {
+	if to.extra, err = p.t.extras.add(&x); err != nil {
 		return err
 	}
-	p.t.setExtra(i, x)
+	p.t.nodes.set(i, &to)
 	return nil
 }
 
-// override applies what the layer changes of n to node i.
-func (p *layerPutter) override(i uint32, n Node, o *owner, x *extra) {
-	to := p.t.nodes.at(i)
+// override applies what the layer changes of n to its record and its extra.
+func (p *layerPutter) override(to *node, n Node, x *extra) {
 	for k, over := range p.layer.Overrides {
 		if over.Match != "" && (len(p.names) == 0 || !p.overrides[k].matches(p.names, n.IsDir())) {
 			continue
 		}
 		if over.UID != nil {
-			o.uid = *over.UID
+			to.uid = *over.UID
 		}
 		if over.GID != nil {
-			o.gid = *over.GID
+			to.gid = *over.GID
 		}
 		mode := over.Mode
 		if n.IsDir() {
@@ -266,8 +259,8 @@ func (p *layerPutter) override(i uint32, n Node, o *owner, x *extra) {
 			to.mode = to.mode&modeType | UnixMode(*mode)&^modeType
 		}
 		if over.ModTime != nil {
-			x.times = nil
-			to.setModTime(*over.ModTime, x)
+			x.access, x.change = time.Time{}, time.Time{}
+			to.setModTime(*over.ModTime)
 		}
 	}
 }

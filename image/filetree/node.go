@@ -63,7 +63,7 @@ func (n Node) Inode() Node {
 }
 
 // Links returns how many names the file has in the tree. A directory has one.
-func (n Node) Links() int { return 1 + int(n.more().links) }
+func (n Node) Links() int { return 1 + int(n.rec().links) }
 
 // IsDir reports whether the node is a directory.
 func (n Node) IsDir() bool { return n.rec().mode&modeType == modeDir }
@@ -75,27 +75,30 @@ func (n Node) Mode() fs.FileMode { return FileMode(n.rec().mode) }
 func (n Node) UnixMode() uint16 { return n.rec().mode }
 
 // UID returns the number of the owning user.
-func (n Node) UID() uint32 { return n.t.owners[n.rec().owner].uid }
+func (n Node) UID() uint32 { return n.rec().uid }
 
 // GID returns the number of the owning group.
-func (n Node) GID() uint32 { return n.t.owners[n.rec().owner].gid }
+func (n Node) GID() uint32 { return n.rec().gid }
 
 // ModTime returns the time of the content's last change, in UTC.
 func (n Node) ModTime() time.Time {
 	r := n.rec()
-	if r.flags&flagTime != 0 {
-		return n.times().mod.UTC()
-	}
 	return r.modTime()
 }
 
 // AccessTime returns the time of the last access, which is the ModTime where the
 // source has no other.
-func (n Node) AccessTime() time.Time { return n.orModTime(n.times().access) }
+func (n Node) AccessTime() time.Time {
+	r := n.rec()
+	return r.orModTime(n.t.extras.at(r.extra).access)
+}
 
 // ChangeTime returns the time of the last change of the metadata, which is the
 // ModTime where the source has no other.
-func (n Node) ChangeTime() time.Time { return n.orModTime(n.times().change) }
+func (n Node) ChangeTime() time.Time {
+	r := n.rec()
+	return r.orModTime(n.t.extras.at(r.extra).change)
+}
 
 // Size returns the length of a regular file in bytes, 0 for all others.
 func (n Node) Size() int64 {
@@ -109,9 +112,10 @@ func (n Node) Size() int64 {
 // file without holes, none for an empty one.
 func (n Node) Data() iter.Seq[Range] {
 	return func(yield func(Range) bool) {
-		ranges := n.more().data
-		if size := n.Size(); ranges == nil && size > 0 {
-			yield(Range{0, size})
+		r := n.rec()
+		ranges := n.t.extras.at(r.extra).data
+		if r.mode&modeType == modeRegular && ranges == nil && r.size() > 0 {
+			yield(Range{0, r.size()})
 		}
 		for _, r := range ranges {
 			if !yield(r) {
@@ -122,13 +126,7 @@ func (n Node) Data() iter.Seq[Range] {
 }
 
 // Target returns what a symbolic link points to, "" for all others.
-func (n Node) Target() string {
-	r := n.rec()
-	if r.mode&modeType != modeSymlink {
-		return ""
-	}
-	return *n.t.targets.at(r.first)
-}
+func (n Node) Target() string { return n.more().target }
 
 // Device returns the number of a device, 0:0 for all others.
 func (n Node) Device() Device {
@@ -139,8 +137,8 @@ func (n Node) Device() Device {
 	return Device{}
 }
 
-// Xattrs returns the extended attributes in the order of their names. The slice
-// is the tree's own and may not be changed.
+// Xattrs returns the extended attributes in the order of their names. They are
+// the tree's own and may not be changed.
 func (n Node) Xattrs() []Xattr { return n.more().xattrs }
 
 // Children yields the nodes of a directory, in the order of their names' bytes
@@ -158,7 +156,7 @@ func (n Node) Children() iter.Seq[Node] {
 // Open opens the content of a regular file, which the caller closes.
 func (n Node) Open() (Content, error) {
 	n = n.Inode()
-	r := n.t.nodes.at(n.i)
+	r := n.rec()
 	if r.mode&modeType != modeRegular {
 		return nil, &PathError{Op: "open", Path: n.Path(), Err: fmt.Errorf("%w: not a regular file", ErrBadEntry)}
 	}
@@ -166,33 +164,13 @@ func (n Node) Open() (Content, error) {
 }
 
 // rec returns the record of the node's inode.
-func (n Node) rec() *node { return n.t.nodes.at(n.Inode().i) }
+func (n Node) rec() node {
+	r := n.t.nodes.at(n.i)
+	if r.flags&flagLink != 0 {
+		r = n.t.nodes.at(r.first)
+	}
+	return r
+}
 
 // more returns what few nodes have, empty for all others.
-func (n Node) more() *extra {
-	n = n.Inode()
-	if n.t.nodes.at(n.i).flags&flagExtra == 0 {
-		return &noExtra
-	}
-	return n.t.extras[n.i]
-}
-
-// noExtra and noTimes are never written to.
-var (
-	noExtra extra
-	noTimes times
-)
-
-func (n Node) times() *times {
-	if x := n.more(); x.times != nil {
-		return x.times
-	}
-	return &noTimes
-}
-
-func (n Node) orModTime(t time.Time) time.Time {
-	if t.IsZero() {
-		return n.ModTime()
-	}
-	return t.UTC()
-}
+func (n Node) more() *extra { return n.t.extras.at(n.rec().extra) }

@@ -151,8 +151,7 @@ func (r *tarReader) member(h *tar.Header) error {
 	}
 	if e.Mode.IsRegular() {
 		block := m.start / tarBlock
-		n := r.t.nodes.at(i)
-		n.source, n.key = r.part(block>>32), uint32(block)
+		r.t.setContent(i, r.part(block>>32), uint32(block))
 	}
 	return nil
 }

@@ -1,41 +1,36 @@
 package filetree
 
 import (
-	"bytes"
 	"fmt"
 	"io/fs"
 	"iter"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 )
 
-// Tree is a tree of files as an image is to hold it: names and metadata in
-// memory, contents where they are until they are asked for.
+// Tree is a tree of files as an image is to hold it: names and metadata, and
+// contents where they are until they are asked for.
 //
-// A million files take some 55 bytes each, which is why nodes are records in
-// chunks without a pointer and not Go objects of their own.
+// The metadata of some 60,000 files is kept in memory, at most a dozen MiB of it.
+// What is beyond that lies in temporary files without a name, in [os.TempDir],
+// that go with the tree: some 90 bytes for each file, and its extended attributes.
+// Where there is no room for them, all is kept in memory. A temporary file that
+// can be written but not read again is a panic, as memory that fails is.
 //
 // A Tree that is no longer changed, and is sorted, may be read from many
 // goroutines.
 type Tree struct {
-	nodes    chunks[node]
+	nodes    nodes
 	names    names
+	extras   *extras
 	index    index
-	owners   []owner
-	ownerOf  map[owner]uint16
-	extras   map[uint32]*extra
-	targets  chunks[string] // of symbolic links
-	xattrs   map[string][]Xattr
 	sources  []source
 	contents []Opener   // of nodes made in code
 	mu       sync.Mutex // of sorted, and of the making of the index
 	sorted   bool       // all children are in order
 	dead     bool       // some nodes are not in the tree any more
 }
-
-type owner struct{ uid, gid uint32 }
 
 // source opens the contents of nodes. One that is an io.Closer is closed with
 // the tree.
@@ -45,16 +40,9 @@ type source interface {
 
 // New returns a tree with an empty root directory, of mode 0755 and owner 0:0.
 func New() *Tree {
-	t := &Tree{
-		ownerOf: map[owner]uint16{},
-		extras:  map[uint32]*extra{},
-		sources: []source{inline{}},
-	}
-	t.nodes.add(node{})
-	_, _ = t.names.add("")                         // the first fits
-	_ = t.set(0, &Entry{Mode: fs.ModeDir | 0o755}) // as does the first owner
-	t.nodes.at(0).flags |= flagImplied
-	t.sorted = true
+	t := &Tree{extras: &extras{}, sources: []source{inline{}}, sorted: true}
+	t.nodes.add(&node{mode: modeDir | 0o755, flags: flagImplied})
+	_, _ = t.names.add("") // the first fits
 	return t
 }
 
@@ -98,7 +86,7 @@ func (t *Tree) Add(path string, e Entry) (Node, error) {
 		return Node{}, err
 	}
 	if e.Mode.IsRegular() {
-		t.nodes.at(i).key = uint32(len(t.contents))
+		t.setContent(i, 0, uint32(len(t.contents)))
 		t.contents = append(t.contents, e.Open)
 	}
 	return Node{t, i}, nil
@@ -113,10 +101,6 @@ func (t *Tree) put(op, path string, e *Entry, mayRemove func(i uint32) error) (u
 		return fail(err)
 	}
 	if err := e.check(); err != nil {
-		return fail(err)
-	}
-	// Whatever can fail does so before the tree is changed.
-	if _, err := t.owner(e.UID, e.GID); err != nil {
 		return fail(err)
 	}
 	if isRoot {
@@ -183,7 +167,10 @@ func (t *Tree) link(i, to uint32) {
 	n := t.nodes.at(i)
 	n.flags |= flagLink
 	n.first = to
-	t.extra(to).links++
+	t.nodes.set(i, &n)
+	file := t.nodes.at(to)
+	file.links++
+	t.nodes.set(to, &file)
 }
 
 // makeParents returns the directory that is to hold path, and path's last name.
@@ -200,7 +187,7 @@ func (t *Tree) makeParents(path string, made time.Time) (dir uint32, name string
 			if i, err = t.append(dir, first); err == nil {
 				root := t.Root()
 				err = t.set(i, &Entry{Mode: fs.ModeDir | 0o755, UID: root.UID(), GID: root.GID(), ModTime: made})
-				t.nodes.at(i).flags |= flagImplied
+				t.setFlags(i, flagImplied)
 			}
 		case !t.isDir(i):
 			err = ErrNotDir
@@ -219,62 +206,62 @@ func (t *Tree) append(dir uint32, name string) (uint32, error) {
 	if err != nil {
 		return 0, err
 	}
-	i := t.nodes.add(node{name: at, parent: dir})
+	i := t.nodes.add(&node{name: at, parent: dir})
 	d := t.nodes.at(dir)
 	if d.last == 0 {
 		d.first = i
 	} else {
-		t.nodes.at(d.last).next = i
-		if string(t.name(d.last)) > name {
+		last := t.nodes.at(d.last)
+		last.next = i
+		t.nodes.set(d.last, &last)
+		if string(t.names.at(last.name)) > name {
 			d.flags |= flagUnsorted
 			t.sorted = false
 		}
 	}
 	d.last = i
+	t.nodes.set(dir, &d)
 	t.index.added(t, i)
 	return i, nil
 }
 
 // set gives node i an entry's metadata, which has been checked.
 func (t *Tree) set(i uint32, e *Entry) error {
-	o, err := t.owner(e.UID, e.GID)
+	x := newExtra(e)
+	at, err := t.extras.add(&x)
 	if err != nil {
 		return err
 	}
 	n := t.nodes.at(i)
 	n.flags &^= flagImplied
-	n.mode, n.owner = UnixMode(e.Mode), o
+	n.mode, n.uid, n.gid, n.extra = UnixMode(e.Mode), e.UID, e.GID, at
+	n.setModTime(e.ModTime)
 	switch n.mode & modeType {
 	case modeRegular:
 		n.setSize(e.Size)
-	case modeSymlink:
-		n.first = t.targets.add(e.Target)
 	case modeChar, modeBlock:
 		n.first, n.last = e.Device.Major, e.Device.Minor
 	}
-	x := t.newExtra(e)
-	n.setModTime(e.ModTime, &x)
-	t.setExtra(i, x)
+	t.nodes.set(i, &n)
 	return nil
+}
+
+// setContent says by which key a source knows the content of node i.
+func (t *Tree) setContent(i uint32, source uint16, key uint32) {
+	n := t.nodes.at(i)
+	n.source, n.key = source, key
+	t.nodes.set(i, &n)
+}
+
+// setFlags adds flags to node i.
+func (t *Tree) setFlags(i uint32, flags uint16) {
+	n := t.nodes.at(i)
+	n.flags |= flags
+	t.nodes.set(i, &n)
 }
 
 // isDir reports whether node i is a directory.
 func (t *Tree) isDir(i uint32) bool { return t.nodes.at(i).mode&modeType == modeDir }
-
-// owner returns the number of an owner, of whom there may be 65,536.
-func (t *Tree) owner(uid, gid uint32) (uint16, error) {
-	o := owner{uid, gid}
-	if i, ok := t.ownerOf[o]; ok {
-		return i, nil
-	}
-	if len(t.owners) > 0xffff {
-		return 0, fmt.Errorf("owner %d:%d: a tree holds at most 65536 different owners", uid, gid)
-	}
-	i := uint16(len(t.owners))
-	t.owners = append(t.owners, o)
-	t.ownerOf[o] = i
-	return i, nil
-}
 
 // name returns the name of node i.
 func (t *Tree) name(i uint32) []byte { return t.names.at(t.nodes.at(i).name) }
@@ -306,47 +293,12 @@ func (t *Tree) next(i uint32) uint32 { return t.live(t.nodes.at(i).next) }
 
 // live returns i, or the first of its next siblings that is in the tree.
 func (t *Tree) live(i uint32) uint32 {
-	for i != 0 && t.nodes.at(i).flags&flagDead != 0 {
-		i = t.nodes.at(i).next
+	for i != 0 {
+		n := t.nodes.at(i)
+		if n.flags&flagDead == 0 {
+			break
+		}
+		i = n.next
 	}
 	return i
-}
-
-// Sort puts every directory into the order of its names' bytes. Walk and the
-// sources of this package call it; a tree that was built with Add has to be
-// sorted before several goroutines read it.
-func (t *Tree) Sort() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.sorted {
-		return
-	}
-	for i := range uint32(t.nodes.len()) {
-		if t.isDir(i) && t.nodes.at(i).flags&flagUnsorted != 0 {
-			t.sortDir(i)
-		}
-	}
-	t.sorted = true
-}
-
-func (t *Tree) sortDir(dir uint32) {
-	var all []uint32
-	for i := range t.children(dir) {
-		all = append(all, i)
-	}
-	slices.SortFunc(all, func(a, b uint32) int {
-		return bytes.Compare(t.name(a), t.name(b))
-	})
-	d := t.nodes.at(dir)
-	d.flags &^= flagUnsorted
-	d.first, d.last = 0, 0
-	for k, i := range all {
-		if k == 0 {
-			d.first = i
-		} else {
-			t.nodes.at(d.last).next = i
-		}
-		t.nodes.at(i).next = 0
-		d.last = i
-	}
 }
