@@ -23,6 +23,11 @@ var (
 	// ErrNotNVMe says that a device node is not one of an NVMe device.
 	ErrNotNVMe = errors.New("not an NVMe device node")
 
+	// ErrGone says that the drive has been pulled out, or its driver unbound, and
+	// that the node leads nowhere. A command that was under way then may end with
+	// StatusHostPathError or StatusAbortedByHost instead.
+	ErrGone = errors.New("the drive is gone")
+
 	// ErrNotLive says that the controller stayed in a state other than live
 	// (resetting, connecting) for as long as the context let us wait.
 	ErrNotLive = errors.New("controller is not live")

@@ -38,9 +38,9 @@ type Node struct {
 	fd     int
 	closed bool
 
-	// What Submit fails with on a node of something else, made beforehand, so
-	// that even this costs no allocation.
-	notNVMe error
+	// What Submit fails with on a node of something else, an admin and an I/O
+	// command, made beforehand, so that even this costs no allocation.
+	notNVMe, noNamespace error
 
 	nodeSystem
 }
@@ -92,8 +92,15 @@ func newNode(f *os.File, owned bool) (*Node, error) {
 		return nil, fmt.Errorf("nvme: %s, a %s: %w", f.Name(), kindOf(info.Mode()), ErrNotNVMe)
 	}
 	n.fd = int(f.Fd())
-	n.notNVMe = fmt.Errorf("nvme: %s: %w", f.Name(), ErrNotNVMe)
+	n.setErrors()
 	return n, nil
+}
+
+func (n *Node) setErrors() {
+	n.notNVMe = fmt.Errorf("nvme: %s: %w", n.file.Name(), ErrNotNVMe)
+	// Linux: nvme_dev_user_cmd answers the same for a controller that has no
+	// namespaces, or that an unplug has left none.
+	n.noNamespace = fmt.Errorf("nvme: %s: %w, or that of a controller without namespaces", n.file.Name(), ErrNotNVMe)
 }
 
 // kindOf says what a file is that is no device.

@@ -284,6 +284,8 @@ func TestErrnosOfTheKernel(t *testing.T) {
 		{unix.EACCES, os.ErrPermission},
 		{unix.EPERM, os.ErrPermission},
 		{unix.ENODEV, unix.ENODEV},
+		{unix.ENODEV, nvme.ErrGone},
+		{unix.ENXIO, nvme.ErrGone},
 		{unix.ENOTTY, nvme.ErrNotNVMe},
 	} {
 		errno = c.errno

@@ -137,6 +137,9 @@ func passthru(fd int, cmd *Command, timeout uint32) (Completion, unix.Errno) {
 func (n *Node) errnoError(cmd *Command, errno unix.Errno) error {
 	switch errno {
 	case unix.ENOTTY:
+		if cmd.Queue == IOQueue {
+			return n.noNamespace
+		}
 		return n.notNVMe
 	case unix.EINTR:
 		return fmt.Errorf("nvme: %s: %s: %w: %w", n.Name(), cmd.Name(), ErrExpired, errno)
@@ -144,7 +147,15 @@ func (n *Node) errnoError(cmd *Command, errno unix.Errno) error {
 		return fmt.Errorf("nvme: %s: %s: refused by the kernel, for %d bytes of data and nsid %s: %w: %w",
 			n.Name(), cmd.Name(), len(cmd.Data), nsidText(cmd.NSID), os.ErrInvalid, errno)
 	}
-	return fmt.Errorf("nvme: %s: %s: %w", n.Name(), cmd.Name(), errno)
+	return n.failed(cmd.Name(), errno)
+}
+
+// failed wraps what the kernel has said.
+func (n *Node) failed(what string, errno unix.Errno) error {
+	if isGone(errno) {
+		return fmt.Errorf("nvme: %s: %s: %w: %w", n.Name(), what, ErrGone, errno)
+	}
+	return fmt.Errorf("nvme: %s: %s: %w", n.Name(), what, errno)
 }
 
 // Operate implements [Operator]. It works on a controller's node only. A
@@ -189,7 +200,7 @@ func (n *Node) simple(ctx context.Context, what string, request uint32) (int, er
 	defer n.release()
 	value, errno := sys.Simple(n.fd, request)
 	if errno != 0 {
-		return 0, fmt.Errorf("nvme: %s: %s: %w", n.Name(), what, errno)
+		return 0, n.failed(what, errno)
 	}
 	return value, nil
 }
