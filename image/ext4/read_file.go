@@ -2,10 +2,6 @@ package ext4
 
 import (
 	"bytes"
-	"cmp"
-	"fmt"
-	"io"
-	"slices"
 
 	"github.com/drivebay/drivebay/image/filetree"
 	"github.com/drivebay/drivebay/image/internal/rofs"
@@ -35,7 +31,7 @@ func (v *readVolume) open(ino uint32) (filetree.Content, error) {
 	if err != nil {
 		return nil, err
 	}
-	return rofs.NewContent(&extentReader{v, i.ino, size, extents}, size), nil
+	return rofs.NewContent(v.reader(extents, size), size), nil
 }
 
 // content returns the content of an inode that is known to be small.
@@ -48,7 +44,7 @@ func (v *readVolume) content(i *readInode, size int64) ([]byte, error) {
 		return nil, err
 	}
 	b := make([]byte, size)
-	_, err = (&extentReader{v, i.ino, size, extents}).ReadAt(b, 0)
+	_, err = v.reader(extents, size).ReadAt(b, 0)
 	return b, err
 }
 
@@ -69,54 +65,11 @@ func (v *readVolume) inlineData(i *readInode, size int64) ([]byte, error) {
 	return b[:size], nil
 }
 
-// extentReader is an io.ReaderAt of the content of a file.
-type extentReader struct {
-	v       *readVolume
-	ino     uint32
-	size    int64
-	extents []extent
-}
-
-// ReadAt reads data from the volume, and zeros in holes.
-func (r *extentReader) ReadAt(p []byte, off int64) (n int, err error) {
-	if off < 0 {
-		return 0, fmt.Errorf("read at %d: want an offset from 0 on", off)
+// reader returns a reader of the content that is in extents.
+func (v *readVolume) reader(extents []extent, size int64) *rofs.RunReader {
+	runs := make([]rofs.Run, len(extents))
+	for k, e := range extents {
+		runs[k] = rofs.Run{Offset: int64(e.logical) << v.blockBits, At: e.start << v.blockBits, Length: int64(e.length) << v.blockBits}
 	}
-	if off >= r.size {
-		return 0, io.EOF
-	}
-	if left := r.size - off; int64(len(p)) > left {
-		p, err = p[:left], io.EOF
-	}
-	for n < len(p) {
-		start, length := r.extent(off + int64(n))
-		part := p[n:]
-		part = part[:min(length, int64(len(part)))]
-		if start < 0 {
-			clear(part)
-		} else if err := r.v.readAt(part, start, fmt.Sprintf("inode %d at %d", r.ino, off+int64(n))); err != nil {
-			return n, err
-		}
-		n += len(part)
-	}
-	return n, err
-}
-
-// extent returns where on the volume the content goes on at an offset, and for how
-// many bytes. A hole is at -1.
-func (r *extentReader) extent(off int64) (start, length int64) {
-	bits := r.v.blockBits
-	logical := off >> bits
-	k, _ := slices.BinarySearchFunc(r.extents, logical, func(e extent, logical int64) int {
-		return cmp.Compare(int64(e.logical)+int64(e.length)-1, logical)
-	})
-	if k == len(r.extents) {
-		return -1, r.size - off
-	}
-	e := r.extents[k]
-	first := int64(e.logical) << bits
-	if off < first {
-		return -1, first - off
-	}
-	return e.start<<bits + off - first, int64(e.length)<<bits - (off - first)
+	return &rofs.RunReader{Volume: v.r, Runs: runs, Size: size}
 }

@@ -115,7 +115,7 @@ func TestReaderReadsMke2fs(t *testing.T) {
 			require.NoError(t, err)
 			diffs, err := filetree.Diff(t.Context(), want, got, filetree.DiffOptions{
 				TimeResolution: 1e9, // mke2fs 1.47 has no fractions
-				Skip: func(path string) bool { return path == "lost+found" },
+				Skip:           func(path string) bool { return path == "lost+found" },
 				// Revision 0 has no attributes.
 				SkipXattr: func(string) bool { return name == "ext2 revision 0" },
 			})

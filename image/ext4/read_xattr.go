@@ -69,7 +69,7 @@ func (v *readVolume) blockAttrs(i *readInode, block int64, fn func(attr) error) 
 		return err
 	}
 	if magic, n := le.Uint32(b), le.Uint32(b[8:]); magic != xattrMagic || n != 1 {
-		return damaged("%s has the magic number %#08x and %d blocks: want %#08x and 1", what, magic, n, xattrMagic)
+		return damaged("%s has the magic number %#08x and %d blocks: want %#08x and 1", what, magic, n, uint32(xattrMagic))
 	}
 	if v.checksums() {
 		const at = 16 // h_checksum

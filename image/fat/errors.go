@@ -55,3 +55,7 @@ func (p *problems) err() error {
 	}
 	return errors.Join(p.list...)
 }
+
+// ErrNotFAT reports a volume that [Open] does not take for a FAT. What it finds
+// wrong with one is a [volume.ErrDamaged].
+var ErrNotFAT = errors.New("no FAT file system")
