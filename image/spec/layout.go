@@ -21,8 +21,21 @@ type Layout struct {
 	// Trees are what the partitions hold, by index: nil where that is no file
 	// system of ours. They are the layout's own and are closed with it.
 	Trees []*filetree.Tree
+	// Sources are the files and directories that it is made of, in the order of
+	// the spec.
+	Sources []Source
 
 	spec *Spec
+}
+
+// Source is a file or a directory of the building machine that a layout is made
+// of.
+type Source struct {
+	// Path is its path, relative to the working directory or absolute.
+	Path string
+	// Exclude lists the patterns of what of a directory is left out, as
+	// [filetree.Layer] has them.
+	Exclude []string
 }
 
 // Layout opens the sources and returns the layout, which has to be closed. Of
@@ -91,6 +104,9 @@ func (l *Layout) content(ctx context.Context, object string, c *Content) (*filet
 			return nil, nil, err
 		}
 	}
+	if c.File != "" {
+		l.Sources = append(l.Sources, Source{Path: l.spec.path(c.File)})
+	}
 	content, err := f.content(l.spec, c, tree)
 	if err != nil {
 		pos := c.begin
@@ -107,6 +123,7 @@ func (l *Layout) addBlob(b *Blob, i int) error {
 	if err != nil {
 		return l.spec.fail(b.of("file"), objectName("blob", b.Name, i), err)
 	}
+	l.Sources = append(l.Sources, Source{Path: l.spec.path(b.File)})
 	l.Blobs = append(l.Blobs, image.Blob{Name: b.Name, Offset: int64(b.Offset), Content: raw})
 	return nil
 }

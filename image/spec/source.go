@@ -141,6 +141,7 @@ func (l *Layout) source(f *File) (layer filetree.Layer, err error) {
 	}
 	layer.Exclude, layer.Overrides, layer.Whiteouts = f.Exclude, f.overrides(), f.Whiteouts
 	name := l.spec.path(f.From)
+	l.Sources = append(l.Sources, Source{Path: name, Exclude: f.Exclude})
 	info, err := os.Stat(name)
 	switch {
 	case err != nil:
@@ -185,7 +186,9 @@ func (l *Layout) entry(f *File) (e filetree.Entry, err error) {
 	case f.Text != nil:
 		e = filetree.File([]byte(*f.Text), 0o644)
 	case f.File != "":
-		if e, err = fileEntry(l.spec.path(f.File)); err != nil {
+		name := l.spec.path(f.File)
+		l.Sources = append(l.Sources, Source{Path: name})
+		if e, err = fileEntry(name); err != nil {
 			return e, err
 		}
 	case f.Directory:

@@ -36,11 +36,15 @@ func (o *buildOptions) build(ctx context.Context, e env, specName string) error 
 		return err
 	}
 	defer out.close()
-	progress := o.progress(e)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	progress := o.progress(e, cancel)
 	defer progress.close()
 
-	if err := o.apart(specName); err != nil {
-		return err
+	if o.out != "-" && specName != "-" {
+		if err := apart(o.out, "the spec", specName); err != nil {
+			return err
+		}
 	}
 	progress.step("reading the sources of " + baseName(specName))
 	l, err := layoutOf(ctx, e, specName)
@@ -48,6 +52,11 @@ func (o *buildOptions) build(ctx context.Context, e env, specName string) error 
 		return err
 	}
 	defer l.Close()
+	if o.out != "-" {
+		if err := outside(o.out, l.Sources); err != nil {
+			return err
+		}
+	}
 	if err := out.prepare(&l.Layout); err != nil {
 		return err
 	}
@@ -59,12 +68,14 @@ func (o *buildOptions) build(ctx context.Context, e env, specName string) error 
 		return err
 	}
 	progress.plan(p)
+	if ctx.Err() != nil {
+		return context.Cause(ctx) // before a device loses what is on it
+	}
 	written, err := out.write(ctx, p, image.Options{Progress: progress.update, Sync: o.sync})
 	if err != nil {
 		return err
 	}
-	progress.done(o.out, p.Size, written)
-	return nil
+	return progress.done(o.out, p.Size, written)
 }
 
 // fit makes the plan one for the output, and tells where that is another one than
@@ -78,34 +89,19 @@ func (o *buildOptions) fit(out output, p *image.Plan, progress *progress) (*imag
 	return fitted, err
 }
 
-// apart refuses an output that would take the place of the spec itself.
-func (o *buildOptions) apart(specName string) error {
-	if o.out == "-" || specName == "-" {
-		return nil
-	}
-	out, err := os.Stat(o.out)
-	if err != nil {
-		return nil // there is nothing to lose
-	}
-	if in, err := os.Stat(specName); err == nil && os.SameFile(in, out) {
-		return usageError{err: fmt.Errorf("the output %s is the spec: want another name", o.out)}
-	}
-	return nil
-}
-
-func (o *buildOptions) progress(e env) *progress {
+func (o *buildOptions) progress(e env, failed func(error)) *progress {
 	w := e.stderr
 	switch {
 	case o.quiet:
-		return newProgress(io.Discard, modeQuiet)
+		return newProgress(io.Discard, modeQuiet, failed)
 	case o.json && o.out != "-":
-		return newProgress(e.stdout, modeJSON)
+		return newProgress(e.stdout, modeJSON, failed)
 	case o.json:
-		return newProgress(w, modeJSON)
+		return newProgress(w, modeJSON, failed)
 	case isTerminal(w):
-		return newProgress(w, modeLive)
+		return newProgress(w, modeLive, failed)
 	}
-	return newProgress(w, modeLines)
+	return newProgress(w, modeLines, failed)
 }
 
 // output is where an image goes.

@@ -223,12 +223,16 @@ type onEvent struct {
 	bytes.Buffer
 	event string
 	do    func()
+	err   error // of every write, once it is set
 }
 
 func (o *onEvent) Write(p []byte) (int, error) {
 	if o.do != nil && bytes.Contains(p, []byte(`"event":"`+o.event+`"`)) {
 		o.do()
 		o.do = nil
+	}
+	if o.err != nil {
+		return 0, o.err
 	}
 	return o.Buffer.Write(p)
 }

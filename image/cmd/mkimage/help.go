@@ -73,7 +73,8 @@ Builds the disk that SPEC describes and writes it to OUT, which is
 
 The same SPEC and the same sources give the same bytes, on every machine. Times
 that neither says are the environment's SOURCE_DATE_EPOCH, or 1980-01-01. OUT
-belongs outside of the sources: the next build would take it for one.
+has to be outside of the sources, or excluded from them: the next build would
+take it for one.
 
 SPEC is a file, or - for standard input. Relative paths in it begin at its own
 directory.

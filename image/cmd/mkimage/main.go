@@ -18,6 +18,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -42,7 +44,7 @@ func mainStatus() int {
 		signal.Stop(signals) // the next one kills
 		cancel(signalError{s})
 	}()
-	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	err := run(ctx, os.Args[1:], os.Stdin, standardOutput(), os.Stderr)
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause // whatever came of it
 	}
@@ -50,6 +52,23 @@ func mainStatus() int {
 		fmt.Fprintln(os.Stderr, "mkimage:", err)
 	}
 	return exitStatus(err)
+}
+
+// standardOutput returns os.Stdout, or what fails where that was closed when the
+// command began.
+func standardOutput() io.Writer {
+	if wasClosed(os.Stdout) {
+		return closedOutput{}
+	}
+	return os.Stdout
+}
+
+// closedOutput is a standard output that there is none of.
+type closedOutput struct{}
+
+// Write fails.
+func (closedOutput) Write([]byte) (int, error) {
+	return 0, &fs.PathError{Op: "write", Path: os.Stdout.Name(), Err: fs.ErrClosed}
 }
 
 // exitStatus returns the exit status for an error of run.

@@ -38,10 +38,14 @@ type progress struct {
 	began  time.Time // of the writing
 	told   time.Time // of the last report
 	live   bool      // there is a live line
+	err    error     // of telling machines
+	failed func(error)
 }
 
-func newProgress(w io.Writer, m mode) *progress {
-	p := &progress{w: w, mode: m, now: time.Now}
+// newProgress returns a progress that calls failed once, with the error, when a
+// line for machines cannot be written.
+func newProgress(w io.Writer, m mode, failed func(error)) *progress {
+	p := &progress{w: w, mode: m, now: time.Now, failed: failed}
 	p.start = p.now()
 	return p
 }
@@ -125,8 +129,8 @@ func status(now image.Progress, since time.Duration) string {
 	return s
 }
 
-// done tells what has come of it.
-func (p *progress) done(output string, size, written int64) {
+// done tells what has come of it. It returns the error of telling so.
+func (p *progress) done(output string, size, written int64) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	took := p.now().Sub(p.start)
@@ -135,6 +139,7 @@ func (p *progress) done(output string, size, written int64) {
 		output = "standard output"
 	}
 	p.line(fmt.Sprintf("%s: disk of %s, %s written, in %.1f s", output, formatBytes(size), formatBytes(written), took.Seconds()))
+	return p.err
 }
 
 // close leaves no live line behind.
@@ -159,10 +164,15 @@ func (p *progress) line(text string) {
 	}
 }
 
-// event prints a line for machines.
+// event prints a line for machines, unless one could not be printed before. Who
+// reads them takes their absence for something else than it is.
 func (p *progress) event(e event) {
-	if p.mode == modeJSON {
-		_ = json.NewEncoder(p.w).Encode(e) // there is nobody to tell
+	if p.mode != modeJSON || p.err != nil {
+		return
+	}
+	if err := json.NewEncoder(p.w).Encode(e); err != nil {
+		p.err = fmt.Errorf("write the progress: %w", err)
+		p.failed(p.err)
 	}
 }
 

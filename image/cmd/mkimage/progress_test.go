@@ -15,7 +15,7 @@ import (
 // of it to be left.
 func TestProgressLive(t *testing.T) {
 	var w bytes.Buffer
-	p := newProgress(&w, modeLive)
+	p := newProgress(&w, modeLive, nil)
 	clock := time.Unix(0, 0)
 	p.now = func() time.Time { return clock }
 	p.start = clock
@@ -55,7 +55,7 @@ func TestProgressLive(t *testing.T) {
 // TestProgressLiveInterrupted wants the live line to be gone when an error comes.
 func TestProgressLiveInterrupted(t *testing.T) {
 	var w bytes.Buffer
-	p := newProgress(&w, modeLive)
+	p := newProgress(&w, modeLive, nil)
 	p.update(image.Progress{Region: "partition 1", Done: 1, Total: 2})
 	p.close()
 	p.close()
