@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/drivebay/drivebay/image/volume"
 )
 
 // maxDisk is the largest disk in bytes: what a signed offset can reach, less a
@@ -107,6 +109,9 @@ func (p *planner) need(i int) (int64, error) {
 	v, err := part.Content.Plan(p.ctx, g)
 	if err != nil {
 		return 0, &LayoutError{Object: p.object(i), Field: "content", Err: err}
+	}
+	if r, ok := v.(volume.Replanner); ok {
+		p.fitted[i] = r
 	}
 	size := v.Info().Size
 	free := float64(part.Free) + float64(size)/100*float64(part.FreePercent)

@@ -62,7 +62,7 @@ type region struct {
 // error here: a [*LayoutError] that names what is wrong, or for a content that
 // does not fit, a [*SizeError] inside one.
 func (l *Layout) Plan(ctx context.Context) (*Plan, error) {
-	p := &planner{ctx: ctx, layout: *l}
+	p := &planner{ctx: ctx, layout: *l, fitted: map[int]volume.Replanner{}}
 	for _, step := range []func() error{p.defaults, p.identify, p.measure, p.place, p.fill, p.enclose} {
 		if err := step(); err != nil {
 			return nil, err
@@ -76,7 +76,8 @@ type planner struct {
 	ctx        context.Context
 	layout     Layout // with its defaults filled in
 	plan       Plan
-	begin, end int64 // what partitions may use, bytes; end is 0 while the size is open
+	begin, end int64                    // what partitions may use, bytes; end is 0 while the size is open
+	fitted     map[int]volume.Replanner // by partition, those that were planned without a size
 }
 
 // defaults checks what concerns the whole disk and fills in what is not given.
@@ -216,12 +217,12 @@ func (p *planner) geometry(i int) volume.Geometry {
 // fill plans the contents in their final places.
 func (p *planner) fill() error {
 	for i := range p.layout.Partitions {
-		content, out := p.layout.Partitions[i].Content, &p.plan.Partitions[i]
-		if content == nil {
+		out := &p.plan.Partitions[i]
+		if p.layout.Partitions[i].Content == nil {
 			p.add(region{name: p.object(i), offset: out.Start, size: out.Size})
 			continue
 		}
-		v, err := content.Plan(p.ctx, p.geometry(i))
+		v, err := p.content(i)
 		if err != nil {
 			return &LayoutError{Object: p.object(i), Field: "size", Value: out.Size, Err: err}
 		}
@@ -233,6 +234,14 @@ func (p *planner) fill() error {
 		p.add(region{name: p.object(i), offset: out.Start, size: out.Size, write: v.Write})
 	}
 	return p.blobs()
+}
+
+// content plans the content of partition i in its final place.
+func (p *planner) content(i int) (volume.Plan, error) {
+	if r, ok := p.fitted[i]; ok {
+		return r.Replan(p.ctx, p.geometry(i))
+	}
+	return p.layout.Partitions[i].Content.Plan(p.ctx, p.geometry(i))
 }
 
 // blobs plans what lies outside the partitions.

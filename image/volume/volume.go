@@ -58,8 +58,9 @@ func Derive(seed uuid.UUID, purpose string) uuid.UUID {
 // Content is what a partition is to hold.
 type Content interface {
 	// Plan lays the content out on a volume. A content that does not fit
-	// g.Size is refused with a [*SizeError]. It is called twice where the volume
-	// is to be fitted to its content: without a size, and with the one chosen.
+	// g.Size is refused with a [*SizeError]. Where the volume is to be
+	// fitted to its content, it is called twice, without a size and with the one
+	// chosen, but for plans that are a [Replanner].
 	// A context that ends matters where contents are read.
 	Plan(ctx context.Context, g Geometry) (Plan, error)
 }
@@ -92,4 +93,7 @@ type Info struct {
 	// Dropped lists what the format cannot hold and the content was told to
 	// leave out: one line each, path first.
 	Dropped []string
+	// Varies says why the bytes are not the same each time that the volume is
+	// written, as they should be: "" where they are.
+	Varies string
 }
