@@ -56,7 +56,8 @@ func lostFoundLen(blockSize int64) int64 { return min(12, lostFoundSize/blockSiz
 // longDir is a directory of more than one block.
 type longDir struct {
 	blocks  uint32
-	indexed bool // or kept empty, for e2fsck
+	entries uint32 // beside "." and ".."
+	indexed bool   // or kept empty, for e2fsck
 }
 
 // dirLen returns the number of blocks of a directory.
@@ -122,8 +123,8 @@ func (x *writer) writeDir(ino uint32, pl *placement) error {
 			x.index.name = c.AppendName(x.index.name[:0])
 			d.add(x.inode(c), dirType(c), x.index.name)
 		}
-		if ino == inoRoot {
-			x.addLostFound(&d)
+		if x.makesLostFound(ino) {
+			d.add(inoLostFound, typeDir, []byte(lostFound))
 		}
 	}
 	d.close(x.inodeSeed(ino))
@@ -141,11 +142,11 @@ func (x *writer) writeDir(ino uint32, pl *placement) error {
 	return nil
 }
 
-// addLostFound enters lost+found in the root, where the tree has none.
-func (p *plan) addLostFound(d *dirBlock) {
-	if _, ok := p.node(inoLostFound); !ok {
-		d.add(inoLostFound, typeDir, []byte(lostFound))
-	}
+// makesLostFound reports whether a directory is the root, and gets the lost+found
+// that the tree does not have.
+func (p *plan) makesLostFound(ino uint32) bool {
+	_, ok := p.node(inoLostFound)
+	return ino == inoRoot && !ok
 }
 
 // parent returns the inode of the directory that a directory is in.

@@ -54,4 +54,7 @@ func (fs *FileSystem) Plan(ctx context.Context, g volume.Geometry) (volume.Plan,
 	return p, nil
 }
 
-var _ volume.Content = (*FileSystem)(nil)
+var (
+	_ volume.Content   = (*FileSystem)(nil)
+	_ volume.Replanner = (*plan)(nil)
+)

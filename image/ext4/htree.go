@@ -29,25 +29,36 @@ const (
 // dirIndex is a directory as it lies in hash order: leaves of entries, and what
 // leads to them. It may be used for one directory after the other.
 type dirIndex struct {
-	keys    []uint64 // the entries: the hash, below it the place in ids
-	ids     []uint32 // nodes in the order of their names, or lostFoundID
+	keys    []uint64 // the entries: the hash, below it the place in the order of names
+	lengths []uint8  // of the names, by place
 	leaves  []uint32 // the first entry of each
 	nodes   int      // blocks between the root and the leaves
 	perNode int
 	name    []byte
 }
 
-func (x *dirIndex) hash(entry uint32) uint32 { return uint32(x.keys[entry] >> 32) }
-func (x *dirIndex) id(entry uint32) uint32   { return x.ids[uint32(x.keys[entry])] }
+func (x *dirIndex) hash(entry uint32) uint32  { return uint32(x.keys[entry] >> 32) }
+func (x *dirIndex) place(entry uint32) uint32 { return uint32(x.keys[entry]) }
 
-// add enters a node with the name that is in x.name.
-func (x *dirIndex) add(seed [4]uint32, id uint32) {
-	x.keys = append(x.keys, uint64(nameHash(seed, x.name))<<32|uint64(len(x.ids)))
-	x.ids = append(x.ids, id)
+// size returns the bytes that an entry takes in its leaf.
+func (x *dirIndex) size(entry uint32) int { return direntLen(int(x.lengths[x.place(entry)])) }
+
+// add enters the name that is in x.name.
+func (x *dirIndex) add(seed [4]uint32) {
+	x.keys = append(x.keys, uint64(nameHash(seed, x.name))<<32|uint64(len(x.lengths)))
+	x.lengths = append(x.lengths, uint8(len(x.name)))
 }
 
 // blocks returns the length of the directory.
 func (x *dirIndex) blocks() int { return 1 + x.nodes + len(x.leaves) }
+
+// leaf returns the entries of leaf i: the first, and the one behind the last.
+func (x *dirIndex) leaf(i int) (from, to uint32) {
+	if i+1 < len(x.leaves) {
+		return x.leaves[i], x.leaves[i+1]
+	}
+	return x.leaves[i], uint32(len(x.keys))
+}
 
 // leafHash returns what the index says of leaf i: the hash that it begins with,
 // marked where the leaf before it ends with the same.
@@ -60,27 +71,27 @@ func (x *dirIndex) leafHash(i int) uint32 {
 	return h
 }
 
-// indexDir sorts a directory by hash and cuts it into leaves.
-func (p *plan) indexDir(x *dirIndex, ino uint32, n filetree.Node) error {
-	*x = dirIndex{keys: x.keys[:0], ids: x.ids[:0], leaves: x.leaves[:0], name: x.name}
+// indexDir sorts a directory of so many entries by hash and cuts it into leaves.
+func (p *plan) indexDir(x *dirIndex, ino uint32, n filetree.Node, entries int) error {
+	*x = dirIndex{keys: slices.Grow(x.keys[:0], entries), lengths: slices.Grow(x.lengths[:0], entries), leaves: x.leaves[:0], name: x.name}
 	for c := range n.Children() {
 		x.name = c.AppendName(x.name[:0])
-		x.add(p.dirSeed, uint32(c.ID()))
+		x.add(p.dirSeed)
 	}
-	if _, ok := p.node(inoLostFound); ino == inoRoot && !ok {
+	if p.makesLostFound(ino) {
 		x.name = append(x.name[:0], lostFound...)
-		x.add(p.dirSeed, lostFoundID)
+		x.add(p.dirSeed)
 	}
 	slices.Sort(x.keys)
 
 	full := (int(p.blockSize) - dirTail) * leafFill / 5
 	used := full
 	for i := range uint32(len(x.keys)) {
-		_, _, x.name = p.entry(x.id(i), x.name[:0])
-		used += direntLen(len(x.name))
+		size := x.size(i)
+		used += size
 		if used > full {
 			x.leaves = append(x.leaves, i)
-			used = direntLen(len(x.name))
+			used = size
 		}
 	}
 	x.perNode = (int(p.blockSize) - nodeHead - indexTail) / indexEntryLen
@@ -95,21 +106,11 @@ func (p *plan) indexDir(x *dirIndex, ino uint32, n filetree.Node) error {
 	return nil
 }
 
-// entry returns what a directory's entry says of a node, with the name appended
-// to b.
-func (p *plan) entry(id uint32, b []byte) (ino uint32, typ uint8, name []byte) {
-	if id == lostFoundID {
-		return inoLostFound, typeDir, append(b, lostFound...)
-	}
-	n := p.tree.Node(int(id))
-	return p.inode(n), dirType(n), n.AppendName(b)
-}
-
 // writeIndexed writes a directory with an index: the root, the nodes below it,
 // the leaves.
 func (x *writer) writeIndexed(ino uint32, n filetree.Node, blocks *blockCounter) error {
 	index := &x.index
-	if err := x.indexDir(index, ino, n); err != nil {
+	if err := x.indexDir(index, ino, n, int(x.longDirs[ino].entries)); err != nil {
 		return err
 	}
 	seed := x.inodeSeed(ino)
@@ -125,25 +126,7 @@ func (x *writer) writeIndexed(ino uint32, n filetree.Node, blocks *blockCounter)
 			return err
 		}
 	}
-	for i, from := range index.leaves {
-		to := uint32(len(index.keys))
-		if i+1 < len(index.leaves) {
-			to = index.leaves[i+1]
-		}
-		clear(x.buf)
-		d := dirBlock{b: x.buf}
-		for e := from; e < to; e++ {
-			var child uint32
-			var typ uint8
-			child, typ, index.name = x.entry(index.id(e), index.name[:0])
-			d.add(child, typ, index.name)
-		}
-		d.close(seed)
-		if err := x.writeBlock(blocks.next(), x.buf); err != nil {
-			return err
-		}
-	}
-	return nil
+	return x.writeLeaves(ino, n, blocks)
 }
 
 // putNode fills node i between the root and the leaves.

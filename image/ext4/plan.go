@@ -2,6 +2,7 @@ package ext4
 
 import (
 	"cmp"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 // remembers no more than its number: the rest follows when the files are gone
 // through in the order of their inodes again, with a new allocator.
 type plan struct {
+	fs              FileSystem
 	tree            *filetree.Tree
 	label           string
 	uuid            uuid.UUID
@@ -60,16 +62,27 @@ func newPlan(fs *FileSystem, g volume.Geometry) (*plan, error) {
 	if err := p.scan(); err != nil {
 		return nil, err
 	}
-	if err := p.fit(fs, g.Size); err != nil {
-		return nil, err
-	}
 	p.index, p.sharing = dirIndex{}, xattrSharing{}
+	return p, p.fit(g.Size)
+}
+
+// Replan implements [volume.Replanner]: all that the files need is known.
+func (p *plan) Replan(ctx context.Context, g volume.Geometry) (volume.Plan, error) {
+	if err := p.checkParameters(&p.fs, g); err != nil {
+		return nil, fmt.Errorf("ext4: %w", err)
+	}
+	if g.Size != p.size {
+		if err := p.fit(g.Size); err != nil {
+			return nil, err
+		}
+	}
 	return p, nil
 }
 
 // newPlan returns a plan of what does not depend on the tree's files.
 func (fs *FileSystem) newPlan(g volume.Geometry) (*plan, error) {
 	p := &plan{
+		fs:              *fs,
 		tree:            fs.Tree,
 		label:           fs.Label,
 		uuid:            fs.UUID,
@@ -161,15 +174,16 @@ type shortage struct{ blocks, inodes int64 }
 
 // fit lays the file system out on a volume of size bytes, or on the smallest
 // that holds it.
-func (p *plan) fit(fs *FileSystem, size int64) error {
+func (p *plan) fit(size int64) error {
 	if size == 0 {
-		return p.fitSmallest(fs)
+		return p.fitSmallest()
 	}
+	fs := &p.fs
 	if fs.Inodes != 0 && fs.Inodes < int64(p.lastInode()) {
 		return &volume.SizeError{Format: "ext4", Size: fs.Inodes, Need: int64(p.lastInode()), Resource: "inodes"}
 	}
 	p.size = size
-	lack, err := p.try(fs, size/p.blockSize)
+	lack, err := p.try(size / p.blockSize)
 	switch {
 	case err != nil:
 		return err
@@ -177,7 +191,7 @@ func (p *plan) fit(fs *FileSystem, size int64) error {
 		need := max(fs.Inodes, int64(p.lastInode()))
 		return &volume.SizeError{Format: "ext4", Size: need - lack.inodes, Need: need, Resource: "inodes"}
 	case lack.blocks > 0:
-		if err := p.fitSmallest(fs); err != nil {
+		if err := p.fitSmallest(); err != nil {
 			return err
 		}
 		return &volume.SizeError{Format: "ext4", Size: size, Need: max(p.size, size+1), Resource: "bytes"}
@@ -187,12 +201,13 @@ func (p *plan) fit(fs *FileSystem, size int64) error {
 
 // fitSmallest finds the smallest size: tables only grow with the size, so that
 // what a size lacks is the least that has to be added to it.
-func (p *plan) fitSmallest(fs *FileSystem) error {
+func (p *plan) fitSmallest() error {
+	fs := &p.fs
 	if fs.Inodes != 0 && fs.Inodes < int64(p.lastInode()) {
 		return &volume.SizeError{Format: "ext4", Size: fs.Inodes, Need: int64(p.lastInode()), Resource: "inodes"}
 	}
 	for blocks := p.dataBlocks + 1; blocks <= maxBlocks; {
-		lack, err := p.try(fs, blocks)
+		lack, err := p.try(blocks)
 		switch {
 		case err != nil:
 			return err
@@ -209,8 +224,8 @@ func (p *plan) fitSmallest(fs *FileSystem) error {
 }
 
 // try lays the file system out in so many blocks, or tells what these lack.
-func (p *plan) try(fs *FileSystem, blocks int64) (shortage, error) {
-	inodes := fs.Inodes
+func (p *plan) try(blocks int64) (shortage, error) {
+	inodes := p.fs.Inodes
 	if inodes == 0 {
 		inodes = max(int64(p.lastInode()), min(blocks*p.blockSize/bytesPerInode, 1<<32-1))
 	}
@@ -226,7 +241,7 @@ func (p *plan) try(fs *FileSystem, blocks int64) (shortage, error) {
 			blocks*p.blockSize, p.blockSize)
 	}
 	p.layout = l
-	p.journalBlocks = fs.journalLen(blocks, p.blockSize)
+	p.journalBlocks = p.fs.journalLen(blocks, p.blockSize)
 	if need := p.dataBlocks + p.journalBlocks + 1; need > l.room { // and one of the resize inode
 		return shortage{blocks: need - l.room}, nil
 	}

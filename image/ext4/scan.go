@@ -19,7 +19,7 @@ func (p *plan) scan() error {
 	p.nodeOf[0] = lostFoundID
 	root := p.tree.Root()
 	p.inodeOf[root.ID()] = inoRoot
-	if n, ok := p.tree.Lookup(lostFound); ok {
+	if n, ok := findLostFound(root); ok {
 		if !n.IsDir() {
 			return fileError(n, fmt.Errorf("%w: it is not a directory, which e2fsck wants it to be", ErrUnsupported))
 		}
@@ -40,17 +40,29 @@ func (p *plan) scan() error {
 	if n, ok := p.node(inoLostFound); ok {
 		return p.scanDir(inoLostFound, n)
 	}
-	p.setDirLen(inoLostFound, longDir{uint32(lostFoundLen(p.blockSize)), false})
+	p.setDirLen(inoLostFound, longDir{blocks: uint32(lostFoundLen(p.blockSize))})
 	return nil
+}
+
+// findLostFound returns the tree's own lost+found. A Lookup would make an index of
+// all names.
+func findLostFound(root filetree.Node) (filetree.Node, bool) {
+	for n := range root.Children() {
+		if n.Name() == lostFound {
+			return n, true
+		}
+	}
+	return filetree.Node{}, false
 }
 
 // scanDir numbers what is in a directory.
 func (p *plan) scanDir(ino uint32, dir filetree.Node) error {
 	from := p.lastInode() + 1
-	used := dotsLen
+	used, entries := dotsLen, 0
 	var buf [filetree.MaxName]byte
 	for c := range dir.Children() {
 		used += direntLen(len(c.AppendName(buf[:0])))
+		entries++
 		n := c.Inode()
 		if p.inodeOf[n.ID()] != unnumbered {
 			continue
@@ -62,7 +74,7 @@ func (p *plan) scanDir(ino uint32, dir filetree.Node) error {
 		}
 	}
 	to := p.lastInode()
-	if err := p.measureDir(ino, dir, used); err != nil {
+	if err := p.measureDir(ino, dir, entries, used); err != nil {
 		return err
 	}
 	for sub := from; sub <= to; sub++ {
@@ -75,10 +87,12 @@ func (p *plan) scanDir(ino uint32, dir filetree.Node) error {
 	return nil
 }
 
-// measureDir works out the length of a directory with entries of so many bytes.
-func (p *plan) measureDir(ino uint32, dir filetree.Node, used int) error {
-	if _, ok := p.node(inoLostFound); ino == inoRoot && !ok {
+// measureDir works out the length of a directory with so many entries, and "."
+// and "..", of so many bytes together.
+func (p *plan) measureDir(ino uint32, dir filetree.Node, entries, used int) error {
+	if p.makesLostFound(ino) {
 		used += direntLen(len(lostFound))
+		entries++
 	}
 	if used <= int(p.blockSize)-dirTail {
 		d := longDir{blocks: 1}
@@ -88,10 +102,10 @@ func (p *plan) measureDir(ino uint32, dir filetree.Node, used int) error {
 		p.setDirLen(ino, d)
 		return nil
 	}
-	if err := p.indexDir(&p.index, ino, dir); err != nil {
+	if err := p.indexDir(&p.index, ino, dir, entries); err != nil {
 		return err
 	}
-	p.setDirLen(ino, longDir{uint32(p.index.blocks()), true})
+	p.setDirLen(ino, longDir{blocks: uint32(p.index.blocks()), entries: uint32(entries), indexed: true})
 	return nil
 }
 

@@ -27,6 +27,7 @@ type writer struct {
 	inodePl placement
 	dataPl  placement
 	index   dirIndex
+	leaves  leafWindow
 }
 
 // Write implements [volume.Plan].
