@@ -61,17 +61,18 @@ func Attach(ctx context.Context, backing *os.File, opts Options) (*Device, error
 		if err != nil {
 			return err
 		}
-		if !opts.AllowShared {
-			if err := refuseShared(ctx, &b); err != nil {
-				return err
-			}
+		bind := func() (*Device, error) { return attach(ctx, config, opts.DirectIO) }
+		if opts.AllowShared {
+			d, err = bind()
+		} else {
+			d, err = bindAlone(ctx, &b, bind)
 		}
-		d, err = attach(ctx, config, opts.DirectIO)
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("loop: attach %s: %w", backing.Name(), err)
 	}
+	d.allowShared = opts.AllowShared
 	return d, nil
 }
 
@@ -82,14 +83,19 @@ func attach(ctx context.Context, config *sys.Config, dio DirectIO) (*Device, err
 	if err == nil && dio == DirectIORequire && !d.DirectIO() {
 		err = fmt.Errorf("%w: its file system cannot, or Offset %d or BlockSize %d is too fine for the device below it",
 			ErrDirectIO, config.Offset, config.BlockSize)
-		// Closing alone would leave a device that is to persist.
-		err = errors.Join(err, control(d.file, sys.Clear))
+		return nil, errors.Join(err, d.withdraw())
 	}
 	if err != nil {
 		_ = d.discard()
 		return nil, err
 	}
 	return d, nil
+}
+
+// withdraw unbinds a device that was bound a moment ago. Closing alone would leave
+// one that is to persist.
+func (d *Device) withdraw() error {
+	return errors.Join(control(d.file, sys.Clear), d.discard())
 }
 
 // bindFree tries devices until one is bound.
@@ -230,7 +236,7 @@ func (d *Device) configure(fd int, path string, number uint32, config *sys.Confi
 		return errWrongNode
 	}
 	if err := sys.Configure(fd, config); err != nil {
-		return explainConfigure(err, config)
+		return explainBlockSize(err, int(config.BlockSize))
 	}
 	if err := d.readBack(fd); err != nil {
 		_ = sys.Clear(fd)
@@ -245,11 +251,11 @@ func (d *Device) configure(fd int, path string, number uint32, config *sys.Confi
 	return nil
 }
 
-// explainConfigure makes of EINVAL, which can only be about the block size
-// after the checks of Options, what it means.
-func explainConfigure(err error, config *sys.Config) error {
-	if errors.Is(err, sys.EINVAL) && int(config.BlockSize) > os.Getpagesize() {
-		return fmt.Errorf("%w (%w)", &OptionError{"BlockSize", config.BlockSize,
+// explainBlockSize makes of EINVAL, which can only be about the block size after
+// the checks of Options, what it means.
+func explainBlockSize(err error, size int) error {
+	if errors.Is(err, sys.EINVAL) && size > os.Getpagesize() {
+		return fmt.Errorf("%w (%w)", &OptionError{"BlockSize", size,
 			fmt.Sprintf("at most %d, the size of a page, on this kernel", os.Getpagesize())}, err)
 	}
 	return err

@@ -52,6 +52,7 @@ var children = map[string]func() error{
 			return nil
 		})
 	},
+	"attach " + exclusive:    attachExclusively,
 	"nodes in a plain tmpfs": nodesInPlainTmpfs,
 	"nodes of other devices": nodesOfOtherDevices,
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 
 	"github.com/drivebay/drivebay/loop/internal/sys"
 )
@@ -16,39 +17,57 @@ import (
 // device that was not made to persist, that descriptor is what keeps it bound.
 //
 // What its methods return was read back from the kernel when the Device was
-// made; they stay valid after Close. A Device may be used by many goroutines.
+// made, or last changed by a method of it; they stay valid after Close. A Device
+// may be used by many goroutines.
 type Device struct {
-	file   *os.File
-	number uint32
-	dev    DeviceNumber
-	path   string
+	file        *os.File
+	number      uint32
+	dev         DeviceNumber
+	path        string
+	allowShared bool // see Options
 
-	status    sys.Status
-	size      int64
-	blockSize int
-	diskSeq   uint64
+	state atomic.Pointer[state] // replaced under mu
 
-	mu     sync.Mutex // guards what follows, and adding partitions
+	mu     sync.Mutex // guards what follows, and changes
 	nodes  nodes
 	closed bool
 }
 
+// state is what the kernel says of a bound device.
+type state struct {
+	status    sys.Status
+	size      int64
+	blockSize int
+	diskSeq   uint64
+}
+
+// readState asks the device open at fd.
+func readState(fd int) (*state, error) {
+	var st state
+	var err error
+	if st.status, err = sys.GetStatus(fd); err != nil {
+		return nil, err
+	}
+	if st.size, err = sys.SizeBytes(fd); err != nil {
+		return nil, err
+	}
+	if st.blockSize, err = sys.LogicalBlockSize(fd); err != nil {
+		return nil, err
+	}
+	if st.diskSeq, err = sys.DiskSeq(fd); err != nil && !errors.Is(err, sys.ENOTTY) && !errors.Is(err, sys.EINVAL) {
+		return nil, err
+	}
+	return &st, nil
+}
+
 // readBack takes over what the kernel made of the configuration.
 func (d *Device) readBack(fd int) error {
-	var err error
-	if d.status, err = sys.GetStatus(fd); err != nil {
+	st, err := readState(fd)
+	if err != nil {
 		return err
 	}
-	if d.size, err = sys.SizeBytes(fd); err != nil {
-		return err
-	}
-	if d.blockSize, err = sys.LogicalBlockSize(fd); err != nil {
-		return err
-	}
-	if d.diskSeq, err = sys.DiskSeq(fd); err != nil && !errors.Is(err, sys.ENOTTY) && !errors.Is(err, sys.EINVAL) {
-		return err
-	}
-	d.number = d.status.Number
+	d.state.Store(st)
+	d.number = st.status.Number
 	return nil
 }
 
@@ -64,31 +83,31 @@ func (d *Device) Path() string { return d.path }
 func (d *Device) Number() DeviceNumber { return d.dev }
 
 // DiskSeq returns the disk sequence number: another one for every attachment
-// since the machine started, and so an identity that the device's name is not.
-// It is zero before Linux 5.15.
-func (d *Device) DiskSeq() uint64 { return d.diskSeq }
+// since the machine started, and for every change of the file behind one, and so
+// an identity that the device's name is not. It is zero before Linux 5.15.
+func (d *Device) DiskSeq() uint64 { return d.state.Load().diskSeq }
 
 // Size returns the size of the device in bytes.
-func (d *Device) Size() int64 { return d.size }
+func (d *Device) Size() int64 { return d.state.Load().size }
 
 // BlockSize returns the logical block size in bytes.
-func (d *Device) BlockSize() int { return d.blockSize }
+func (d *Device) BlockSize() int { return d.state.Load().blockSize }
 
 // Offset returns the first byte of the backing file that the device shows.
-func (d *Device) Offset() int64 { return int64(d.status.Offset) }
+func (d *Device) Offset() int64 { return int64(d.state.Load().status.Offset) }
 
 // Tag returns the name given by [Options], lo_file_name.
-func (d *Device) Tag() string { return d.status.Name }
+func (d *Device) Tag() string { return d.state.Load().status.Name }
 
 // ReadOnly reports whether the device refuses writes.
-func (d *Device) ReadOnly() bool { return d.status.Flags&sys.FlagReadOnly != 0 }
+func (d *Device) ReadOnly() bool { return d.state.Load().status.Flags&sys.FlagReadOnly != 0 }
 
 // DirectIO reports whether the kernel reads and writes the backing file past
 // the page cache.
-func (d *Device) DirectIO() bool { return d.status.Flags&sys.FlagDirectIO != 0 }
+func (d *Device) DirectIO() bool { return d.state.Load().status.Flags&sys.FlagDirectIO != 0 }
 
 // Persistent reports whether the device outlives the descriptors of it.
-func (d *Device) Persistent() bool { return d.status.Flags&sys.FlagAutoclear == 0 }
+func (d *Device) Persistent() bool { return d.state.Load().status.Flags&sys.FlagAutoclear == 0 }
 
 // String returns the name and the path of the device.
 func (d *Device) String() string {
@@ -163,8 +182,9 @@ const passingAttempts = 50
 // Device. When it returns without error, the device is unbound.
 //
 // While others have the device or a partition of it open or mounted, the kernel
-// puts that off until the last of them is done; the error then matches
-// [ErrBusy]. After Close it fails with [fs.ErrClosed]; [Open] the device again.
+// puts that off until the last of them is done; the error then is a [BusyError],
+// which names them and matches [ErrBusy]. After Close it fails with
+// [fs.ErrClosed]; [Open] the device again.
 func (d *Device) Detach() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -193,7 +213,7 @@ func (d *Device) Detach() error {
 	}
 	for attempt := 0; d.stillBound(); attempt++ {
 		if attempt == limit {
-			return fmt.Errorf("loop: detach %s: %w elsewhere; the kernel detaches it after that", d.Name(), ErrBusy)
+			return fmt.Errorf("loop: detach %s: %w; the kernel detaches it after that", d.Name(), busy(d.Name(), d.Name()))
 		}
 		_ = backOff(context.Background(), attempt)
 	}
@@ -203,5 +223,5 @@ func (d *Device) Detach() error {
 // stillBound reports whether this attachment still exists.
 func (d *Device) stillBound() bool {
 	info, err := readInfo(d.Name())
-	return err == nil && info.DiskSeq == d.diskSeq
+	return err == nil && info.DiskSeq == d.state.Load().diskSeq
 }

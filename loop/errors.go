@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 )
 
 // What callers branch on. Every error of this package carries the operation
@@ -14,11 +15,13 @@ import (
 //	ErrNotBound      the loop device has no backing file (any more)
 //	ErrShared        Attach: the file is attached already; the text names where
 //	ErrDirectIO      Attach: DirectIORequire, and the kernel will not
-//	ErrBusy          Attach: no device was free for long enough; Detach, and
-//	                 the partition calls: somebody else holds it open
+//	ErrBusy          Attach: no device was free for long enough; Detach,
+//	                 SetBlockSize and the partition calls: a *BusyError
 //	ErrTable         Partitions: the partition table is damaged
-//	*OptionError     Attach: input refused before the kernel was asked;
-//	                 matches fs.ErrInvalid
+//	*BusyError       somebody else uses the device or a partition of it, and
+//	                 the error says who; matches ErrBusy
+//	*OptionError     input refused before the kernel was asked; matches
+//	                 fs.ErrInvalid
 //	*PartitionError  a partition that cannot be; matches one of ErrOverlap,
 //	                 ErrPastEnd, fs.ErrInvalid, fs.ErrExist, fs.ErrNotExist,
 //	                 ErrBusy
@@ -39,8 +42,8 @@ var (
 	ErrPastEnd  = errors.New("reaches past the end of the device")
 )
 
-// OptionError is input to [Attach] that was refused before the kernel was
-// asked. It matches [fs.ErrInvalid].
+// OptionError is input to [Attach], or to a method that changes a [Device], that
+// was refused before the kernel was asked. It matches [fs.ErrInvalid].
 type OptionError struct {
 	Field string // of Options, or "backing"
 	Value any    // what was given
@@ -54,6 +57,34 @@ func (e *OptionError) Error() string {
 
 // Is reports whether target is [fs.ErrInvalid].
 func (e *OptionError) Is(target error) bool { return target == fs.ErrInvalid }
+
+// BusyError is a device or a partition that somebody uses. It matches [ErrBusy].
+type BusyError struct {
+	Device string // "loop3", or "loop3p1"
+	// Holders are those who use it, as far as this process can see: see
+	// [Device.Holders]. A user that was gone before it was looked for is not
+	// among them.
+	Holders []Holder
+}
+
+// Error says who uses the device, the first few of many.
+func (e *BusyError) Error() string {
+	const most = 4
+	var who []string
+	for _, h := range e.Holders[:min(len(e.Holders), most)] {
+		who = append(who, h.String())
+	}
+	switch {
+	case len(who) == 0:
+		return ErrBusy.Error() + ", by whom cannot be seen from here"
+	case len(e.Holders) > most:
+		who = append(who, fmt.Sprintf("and %d more", len(e.Holders)-most))
+	}
+	return ErrBusy.Error() + ": " + strings.Join(who, ", ")
+}
+
+// Is reports whether target is [ErrBusy].
+func (e *BusyError) Is(target error) bool { return target == ErrBusy }
 
 // PartitionError is a partition that the table on the device, or the caller,
 // asks for and that cannot be.

@@ -159,7 +159,7 @@ func (d *Device) readPartition(name string) (Partition, error) {
 
 // readTable reads the partition table on the device.
 func (d *Device) readTable() ([]parttable.Entry, error) {
-	table, err := parttable.Read(d.file, d.size, d.blockSize)
+	table, err := parttable.Read(d.file, d.Size(), d.BlockSize())
 	if errors.Is(err, parttable.ErrDamaged) {
 		err = fmt.Errorf("%w: %w", ErrTable, err)
 	}
@@ -236,15 +236,21 @@ func (d *Device) ResizePartition(ctx context.Context, number int, size int64) (P
 
 // DeletePartition makes the kernel forget a partition. The error is a
 // [PartitionError]; it matches [ErrBusy] while the partition is open or
-// mounted, and [fs.ErrNotExist] where there is none of that number.
+// mounted, with a [BusyError] inside that tells by whom, and [fs.ErrNotExist]
+// where there is none of that number.
 func (d *Device) DeletePartition(number int) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	err := d.pgError("delete", number, 0, d.size, func(fd int) error { return sys.DeletePartition(fd, number) })
-	if err != nil {
+	if err := d.deletePartition(number); err != nil {
 		return fmt.Errorf("loop: %w", err)
 	}
 	return nil
+}
+
+// deletePartition makes the kernel forget one partition.
+func (d *Device) deletePartition(number int) error {
+	// The place is of no account, and has to be one.
+	return d.pgError("delete", number, 0, int64(d.BlockSize()), func(fd int) error { return sys.DeletePartition(fd, number) })
 }
 
 // changePartition makes one change and returns the partition as it is then.
@@ -276,7 +282,7 @@ func (d *Device) addPartition(number int, start, size int64) error {
 // means: the kernel has one for several causes.
 func (d *Device) pgError(op string, number int, start, size int64, call func(fd int) error) error {
 	fail := func(err error) error { return &PartitionError{op, d.Name(), number, start, size, err} }
-	bs := int64(d.blockSize)
+	bs, end := int64(d.BlockSize()), d.Size()
 	switch {
 	case d.closed:
 		return fail(fs.ErrClosed)
@@ -286,8 +292,8 @@ func (d *Device) pgError(op string, number int, start, size int64, call func(fd 
 		return fail(fmt.Errorf("%w: want a start that is a multiple of the block size %d", fs.ErrInvalid, bs))
 	case size <= 0 || size%bs != 0:
 		return fail(fmt.Errorf("%w: want a size that is a positive multiple of the block size %d", fs.ErrInvalid, bs))
-	case start > d.size || size > d.size-start:
-		return fail(fmt.Errorf("%w, which has %d bytes", ErrPastEnd, d.size))
+	case start > end || size > end-start:
+		return fail(fmt.Errorf("%w, which has %d bytes", ErrPastEnd, end))
 	}
 	err := control(d.file, call)
 	switch {
@@ -303,10 +309,11 @@ func (d *Device) pgError(op string, number int, start, size int64, call func(fd 
 
 // whyBusy returns what EBUSY means for a partition.
 func (d *Device) whyBusy(op string, number int) error {
+	partition := d.Name() + "p" + strconv.Itoa(number)
 	if op == "delete" {
-		return ErrBusy
+		return busy(d.Name(), partition)
 	}
-	_, err := os.Lstat(sysBlock + d.Name() + "/" + d.Name() + "p" + strconv.Itoa(number))
+	_, err := os.Lstat(sysBlock + d.Name() + "/" + partition)
 	if op == "add" && err == nil {
 		return fs.ErrExist
 	}

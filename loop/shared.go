@@ -3,6 +3,7 @@ package loop
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -14,6 +15,59 @@ import (
 
 // lastLooks is how often refuseShared looks again: about 0.2 s in all.
 const lastLooks = 80
+
+// bindAlone binds the file of b unless it is attached already, and is exact among
+// all who use it, in whatever process: it looks, binds and looks again. Of two who
+// bind in the same instant, the one whose LOOP_CONFIGURE is done last sees the
+// other when it looks again; whoever sees another withdraws, waits for a random
+// while and begins anew, so that it comes to one, who is seen by all others.
+//
+// A lock of the file would do as well, but is not this package's to take: flock
+// and the locks of fcntl belong to whoever uses the file. A program that binds
+// without looking, such as losetup, is seen if it was earlier.
+func bindAlone(ctx context.Context, b *backing, bind func() (*Device, error)) (*Device, error) {
+	for attempt := 0; ; attempt++ {
+		if err := refuseShared(ctx, b); err != nil {
+			return nil, err
+		}
+		d, err := bind()
+		if err != nil {
+			return nil, err
+		}
+		others, err := d.sharers(b)
+		if err == nil && len(others) == 0 {
+			return d, nil
+		}
+		if err = errors.Join(err, d.withdraw()); err != nil {
+			return nil, err
+		}
+		if attempt == maxAttempts {
+			return nil, shared(others[0])
+		}
+		if err := backOff(ctx, attempt+collisionRounds); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// collisionRounds makes the wait after a collision several times as long as
+// binding takes, from the first on: else those who collided do so again.
+const collisionRounds = 5
+
+// sharers returns the other devices on the file of b.
+func (d *Device) sharers(b *backing) ([]Info, error) {
+	bound, err := boundNumbers()
+	if err != nil {
+		return nil, err
+	}
+	own := func(n int) bool { return n == int(d.number) }
+	return findInode(slices.DeleteFunc(bound, own), b.fd, b.stat)
+}
+
+// shared returns the error of a file that is attached already.
+func shared(to Info) error {
+	return fmt.Errorf("%w, to %s (offset %d, size limit %d)", ErrShared, to.Name, to.Offset, to.SizeLimit)
+}
 
 // refuseShared fails when the file of b is attached already, and stays so.
 //
@@ -28,8 +82,8 @@ const lastLooks = 80
 // machine that moment can be long. So this looks again before it refuses,
 // unless the device is one that persists.
 //
-// NB: looking and binding are two steps. Two calls in the same instant can both
-// find nothing.
+// It is one half of [bindAlone]: two calls in the same instant can both find
+// nothing.
 func refuseShared(ctx context.Context, b *backing) error {
 	for attempt := 0; ; attempt++ {
 		bound, err := boundNumbers()
@@ -41,8 +95,7 @@ func refuseShared(ctx context.Context, b *backing) error {
 			return err
 		}
 		if attempt == lastLooks || !found[0].Autoclear {
-			return fmt.Errorf("%w, to %s (offset %d, size limit %d)",
-				ErrShared, found[0].Name, found[0].Offset, found[0].SizeLimit)
+			return shared(found[0])
 		}
 		if err := backOff(ctx, attempt); err != nil {
 			return err

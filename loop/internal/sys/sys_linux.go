@@ -84,23 +84,45 @@ func StatAt(dir int, path string) (Stat, error) {
 	return newStat(&st), nil
 }
 
+// StatCached tells of a file what the kernel knows of it: a file system that asks
+// a server for such things, which may be dead, is not made to. Type, Dev and Rdev
+// alone are set.
+func StatCached(path string) (Stat, error) {
+	var st unix.Statx_t
+	const flags = unix.AT_STATX_DONT_SYNC | unix.AT_NO_AUTOMOUNT
+	err := retry(func() error { return unix.Statx(unix.AT_FDCWD, path, flags, unix.STATX_TYPE, &st) })
+	if err != nil {
+		return Stat{}, &os.PathError{Op: "statx", Path: path, Err: err}
+	}
+	return Stat{
+		Type: fileType(uint32(st.Mode)),
+		Dev:  unix.Mkdev(st.Dev_major, st.Dev_minor), Rdev: unix.Mkdev(st.Rdev_major, st.Rdev_minor),
+	}, nil
+}
+
 // StatPath is [StatAt] of an absolute path.
 func StatPath(path string) (Stat, error) { return StatAt(unix.AT_FDCWD, path) }
 
 func newStat(st *unix.Stat_t) Stat {
 	// NB: the types of these fields differ between architectures.
-	s := Stat{Dev: uint64(st.Dev), Ino: uint64(st.Ino), Rdev: uint64(st.Rdev), Size: int64(st.Size)}
-	switch st.Mode & unix.S_IFMT {
-	case unix.S_IFREG:
-		s.Type = RegularFile
-	case unix.S_IFBLK:
-		s.Type = BlockDevice
-	case unix.S_IFCHR:
-		s.Type = CharDevice
-	case unix.S_IFDIR:
-		s.Type = Directory
+	return Stat{
+		Type: fileType(uint32(st.Mode)),
+		Dev:  uint64(st.Dev), Ino: uint64(st.Ino), Rdev: uint64(st.Rdev), Size: int64(st.Size),
 	}
-	return s
+}
+
+func fileType(mode uint32) FileType {
+	switch mode & unix.S_IFMT {
+	case unix.S_IFREG:
+		return RegularFile
+	case unix.S_IFBLK:
+		return BlockDevice
+	case unix.S_IFCHR:
+		return CharDevice
+	case unix.S_IFDIR:
+		return Directory
+	}
+	return OtherFile
 }
 
 // FileAccess reads the open flags, and the seals where there are any.
@@ -186,6 +208,31 @@ func GetStatus(fd int) (Status, error) {
 
 // Clear is LOOP_CLR_FD.
 func Clear(fd int) error { return ioctl("LOOP_CLR_FD", fd, unix.LOOP_CLR_FD, nil) }
+
+// loopChangeFD is LOOP_CHANGE_FD, which package unix lacks.
+const loopChangeFD = 0x4c06
+
+// ChangeBacking is LOOP_CHANGE_FD.
+func ChangeBacking(fd, backing int) error {
+	return ioctlInt("LOOP_CHANGE_FD", fd, loopChangeFD, backing)
+}
+
+// SetCapacity is LOOP_SET_CAPACITY.
+func SetCapacity(fd int) error { return ioctlInt("LOOP_SET_CAPACITY", fd, unix.LOOP_SET_CAPACITY, 0) }
+
+// SetDirectIO is LOOP_SET_DIRECT_IO.
+func SetDirectIO(fd int, on bool) error {
+	var arg int
+	if on {
+		arg = 1
+	}
+	return ioctlInt("LOOP_SET_DIRECT_IO", fd, unix.LOOP_SET_DIRECT_IO, arg)
+}
+
+// SetBlockSize is LOOP_SET_BLOCK_SIZE.
+func SetBlockSize(fd, size int) error {
+	return ioctlInt("LOOP_SET_BLOCK_SIZE", fd, unix.LOOP_SET_BLOCK_SIZE, size)
+}
 
 // SizeBytes is BLKGETSIZE64.
 func SizeBytes(fd int) (int64, error) {
@@ -286,6 +333,12 @@ func ioctl(name string, fd int, req uint, arg unsafe.Pointer) error {
 		}
 		return os.NewSyscallError("ioctl("+name+")", errno)
 	}
+}
+
+// ioctlInt is for requests whose argument is a number.
+func ioctlInt(name string, fd int, req uint, arg int) error {
+	err := retry(func() error { return unix.IoctlSetInt(fd, req, arg) })
+	return os.NewSyscallError("ioctl("+name+")", err)
 }
 
 func retry(f func() error) error {

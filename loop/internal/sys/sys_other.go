@@ -35,6 +35,7 @@ func Read(int, []byte) (int, error)                { return 0, errors.ErrUnsuppo
 func Close(int)                                    {}
 func Fstat(int) (Stat, error)                      { return Stat{}, errors.ErrUnsupported }
 func StatAt(int, string) (Stat, error)             { return Stat{}, errors.ErrUnsupported }
+func StatCached(string) (Stat, error)              { return Stat{}, errors.ErrUnsupported }
 func StatPath(string) (Stat, error)                { return Stat{}, errors.ErrUnsupported }
 func FileAccess(int) (Access, error)               { return Access{}, errors.ErrUnsupported }
 func FreeNumber(int) (int, error)                  { return 0, errors.ErrUnsupported }
@@ -42,6 +43,10 @@ func AddDevice(int) (int, error)                   { return 0, errors.ErrUnsuppo
 func Configure(int, *Config) error                 { return errors.ErrUnsupported }
 func GetStatus(int) (Status, error)                { return Status{}, errors.ErrUnsupported }
 func Clear(int) error                              { return errors.ErrUnsupported }
+func ChangeBacking(int, int) error                 { return errors.ErrUnsupported }
+func SetCapacity(int) error                        { return errors.ErrUnsupported }
+func SetDirectIO(int, bool) error                  { return errors.ErrUnsupported }
+func SetBlockSize(int, int) error                  { return errors.ErrUnsupported }
 func SizeBytes(int) (int64, error)                 { return 0, errors.ErrUnsupported }
 func LogicalBlockSize(int) (int, error)            { return 0, errors.ErrUnsupported }
 func DiskSeq(int) (uint64, error)                  { return 0, errors.ErrUnsupported }
