@@ -10,6 +10,7 @@ import (
 // census is what a tree amounts to.
 type census struct {
 	files   int64 // names, the root included
+	filled  int64 // regular files that are not empty, however many names they have
 	bytes   int64 // of contents
 	blocks  int64 // of 4 KiB, of contents and of directories
 	largest int64 // bytes of the largest file
@@ -46,6 +47,9 @@ func (p *plan) scan() error {
 
 func (c *census) count(n filetree.Node) {
 	c.files++
+	if n.Mode().IsRegular() && n.Size() > 0 && n.Inode() == n {
+		c.filled++
+	}
 	c.bytes += n.Size()
 	c.blocks += (n.Size() + blockSize - 1) / blockSize
 	c.largest = max(c.largest, n.Size())

@@ -16,8 +16,9 @@
 //     are never kept: they are the time of making. Holes become zeros. A file
 //     can have 2147479552 bytes, and has to fit into an allocation group, a
 //     quarter of a small volume. All contents are copied to unnamed temporary
-//     files first, each of which is a descriptor: the limit on open files
-//     (ulimit -n) is one on files.
+//     files first, each of which is a descriptor: a tree of more files than the
+//     process may have open (ulimit -Hn) is refused by Plan, with the number that
+//     would do ([ErrLimit]).
 //   - btrfs: mkfs.btrfs --rootdir, with root only, since it takes owners from a
 //     directory: a tmpfs that nobody else sees, in which the tree is built
 //     first, so that memory has to hold its contents. Not kept by mkfs.btrfs 6.2,
@@ -29,8 +30,11 @@
 //     those for disks with sectors of 512 bytes.
 //
 // Unlike all other contents of an image, these are the same bytes each time only
-// as far as the programs allow that. UUIDs are derived from the seed, and the
+// as far as the programs allow that, and [volume.Info.Varies] says where they do
+// not. UUIDs are derived from the seed, and the
 // time is passed as SOURCE_DATE_EPOCH. exFAT is the same each time. mkfs.xfs obeys
 // from version 6.18 on; before that, its inodes have the time of day and random
-// generations. mkfs.btrfs makes up UUIDs of its own beside the one it is given.
+// generations. mkfs.btrfs makes up UUIDs of its own beside the one it is given, and writes the
+// time of day. An image with such a partition cannot be verified byte for byte:
+// compare its files.
 package mkfs

@@ -23,6 +23,10 @@ type kind struct {
 	// loss tells what the file system would lose of a node, and how much. nil
 	// makes empty file systems only.
 	loss func(n filetree.Node) (what string, how loss)
+	// check refuses what the system has not the means for. nil is nothing.
+	check func(p *plan) error
+	// varies is what is not the same each time, "" for nothing.
+	varies string
 	// need estimates what size a tree takes.
 	need func(c *census) int64
 	// make makes the file system in a file.
@@ -45,12 +49,14 @@ var kinds = map[Type]*kind{
 	XFS: {
 		programs: []string{"mkfs.xfs"}, pkg: "xfsprogs", minSize: 300 * mib,
 		maxLabel: 12, labelUnit: "bytes", labelLen: byteLen, id: uuid.UUID.String,
-		loss: lossXFS, need: needXFS, make: makeXFS,
+		loss: lossXFS, check: checkXFS, need: needXFS, make: makeXFS,
+		varies: "mkfs.xfs before version 6.18 writes the time of day and random numbers into the inodes",
 	},
 	Btrfs: {
 		programs: []string{"mkfs.btrfs"}, pkg: "btrfs-progs", minSize: 109 * mib,
 		maxLabel: 255, labelUnit: "bytes", labelLen: byteLen, id: uuid.UUID.String,
 		loss: lossBtrfs, need: needBtrfs, make: makeBtrfs,
+		varies: "mkfs.btrfs makes up UUIDs and writes the time of day",
 	},
 	ExFAT: {
 		programs: []string{"mkfs.exfat", "tune.exfat"}, pkg: "exfatprogs", minSize: 3 * mib, only512: true,

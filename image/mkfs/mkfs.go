@@ -67,6 +67,11 @@ func (f *FileSystem) Plan(ctx context.Context, g volume.Geometry) (volume.Plan, 
 		if err := p.scan(); err != nil {
 			return nil, err
 		}
+		if k.check != nil {
+			if err := k.check(p); err != nil {
+				return nil, err
+			}
+		}
 	}
 	if err := p.fit(); err != nil {
 		return nil, err
@@ -143,6 +148,7 @@ func (p *plan) Info() volume.Info {
 	return volume.Info{
 		Format: string(p.fs.Type), Label: p.fs.Label, UUID: p.kind.id(p.uuid),
 		Size: p.size, Used: p.used, Files: p.files, Dropped: p.dropped,
+		Varies: p.kind.varies,
 	}
 }
 

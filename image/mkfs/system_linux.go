@@ -3,6 +3,7 @@ package mkfs
 import (
 	"errors"
 	"io"
+	"math"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -20,6 +21,16 @@ func unnamed() (*os.File, error) {
 		return nil, err
 	}
 	return f, os.Remove(f.Name())
+}
+
+// openLimit returns how many files this process may have open. Go raises the soft
+// limit to the hard one (os/rlimit.go).
+func openLimit() (int64, error) {
+	var l unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &l); err != nil {
+		return 0, os.NewSyscallError("getrlimit", err)
+	}
+	return int64(min(l.Cur, math.MaxInt64)), nil
 }
 
 // nextData returns where the data begins and ends that is at pos or follows it;

@@ -41,6 +41,19 @@ func lossXFS(n filetree.Node) (string, loss) {
 	return strings.Join(parts, ", "), partial
 }
 
+// checkXFS refuses a tree of more files than can be open at once: mkfs.xfs takes
+// the content of each from a file of its own, and those without a name are gone
+// when they are closed.
+func checkXFS(p *plan) error {
+	const others = 100 // what else is open
+	limit, err := openLimit()
+	if need := p.filled + others; err == nil && limit < need {
+		return fmt.Errorf("xfs: %d files with a content: %w: they have to be open at once: want a limit on open files (ulimit -Hn) of at least %d, it is %d",
+			p.filled, ErrLimit, need, limit)
+	}
+	return err
+}
+
 // isToken reports whether mkfs.xfs takes s for a word.
 func isToken(s string) bool {
 	return s != "" && s != "$" && s[0] != ':' && !strings.ContainsAny(s, " \t\n")

@@ -89,6 +89,9 @@ func (p *progress) plan(plan *image.Plan) {
 		for _, d := range part.Volume.Dropped {
 			p.line(name + " leaves out " + d)
 		}
+		if v := part.Volume.Varies; v != "" {
+			p.line(name + " is not the same each time: " + v)
+		}
 	}
 	p.began = p.now()
 }
