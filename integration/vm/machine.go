@@ -69,7 +69,7 @@ func (m Machine) Command() ([]string, error) {
 	}
 	args := []string{
 		program, "-nodefaults", "-no-user-config", "-display", "none",
-		"-machine", "q35,usb=off,vmport=off,smbus=off,sata=off",
+		"-machine", "q35,usb=off,vmport=off,smbus=off,sata=off,i8042=off",
 		"-smp", strconv.Itoa(max(m.CPUs, 1)),
 		"-m", strconv.FormatInt(m.memory()/mebibyte, 10) + "M",
 		"-no-reboot",
@@ -105,8 +105,9 @@ func (m Machine) processor() []string {
 	if m.Accelerator == KVM {
 		return []string{"-accel", "kvm", "-cpu", "host"}
 	}
-	// NB: with cmpxchg16b a 6.12 kernel panics under the TCG of QEMU 7.2.
-	return []string{"-accel", "tcg,thread=multi", "-cpu", "max,-cx16"}
+	// NB: with cmpxchg16b a 6.12 kernel panics under the TCG of QEMU 7.2. A fifth
+	// level of page tables costs each miss of the TLB a fifth step.
+	return []string{"-accel", "tcg,thread=multi", "-cpu", "max,-cx16,-la57"}
 }
 
 func (m Machine) boot() (args []string) {

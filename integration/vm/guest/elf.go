@@ -158,3 +158,21 @@ func interpreter(f *elf.File) (string, error) {
 	}
 	return "", nil
 }
+
+// loadedSize returns the number of bytes at the head of an executable that a
+// kernel loads. What follows them, a third of a Go program, are symbols and line
+// numbers for a debugger.
+func loadedSize(path string) (int64, error) {
+	f, err := elf.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	var size int64
+	for _, p := range f.Progs {
+		if p.Type == elf.PT_LOAD {
+			size = max(size, int64(p.Off+p.Filesz))
+		}
+	}
+	return size, nil
+}

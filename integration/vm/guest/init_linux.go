@@ -130,6 +130,8 @@ func readJob() (job, error) {
 
 // prepare loads modules, brings up the loopback interface and starts udevd.
 func (p *initProcess) prepare() error {
+	loopback := make(chan error, 1)
+	go func() { loopback <- raiseLoopback() }() // the kernel sleeps in it
 	m := newModules(p.job.Modules)
 	for _, spec := range p.job.Load {
 		name, parameters, _ := strings.Cut(spec, " ")
@@ -143,18 +145,17 @@ func (p *initProcess) prepare() error {
 	if err := unix.Sethostname([]byte("drivebay")); err != nil {
 		return os.NewSyscallError("sethostname", err)
 	}
-	if err := raiseLoopback(); err != nil {
-		return err
-	}
 	for _, mount := range p.job.Mounts {
 		if err := mount.mount(); err != nil {
 			return err
 		}
 	}
 	if p.job.Udev {
-		return startUdev()
+		if err := startUdev(); err != nil {
+			return err
+		}
 	}
-	return nil
+	return <-loopback
 }
 
 // mountAll mounts what the kernel shows of itself.

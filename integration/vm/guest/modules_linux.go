@@ -59,6 +59,8 @@ func makeNodes(all []module) error {
 		for _, alias := range one.Aliases {
 			if n, ok := strings.CutPrefix(alias, "devname:"); ok {
 				name = n
+			} else if !strings.HasPrefix(alias, "char-major-") {
+				continue
 			} else if n, _ := fmt.Sscanf(alias, "char-major-%d-%d", &major, &minor); n != 2 {
 				continue
 			}

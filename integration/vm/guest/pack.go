@@ -159,7 +159,33 @@ func (k *packer) self() error {
 		return errors.New("this program cannot be a guest's init: its main does not call guest.Main")
 	}
 	// Not os.Executable: the file may have been replaced or removed since.
-	return k.executable("/proc/self/exe", "init")
+	const self = "/proc/self/exe"
+	needed, err := k.libraries.of(self)
+	if err != nil {
+		return err
+	}
+	for _, library := range needed {
+		if err := k.file(library, nameOf(library)); err != nil {
+			return err
+		}
+	}
+	size, err := loadedSize(self)
+	if err != nil {
+		return err
+	}
+	return k.archive.Add("init", initramfs.Entry{Mode: 0o755, Size: size, Open: func() (io.ReadCloser, error) {
+		f, err := os.Open(self)
+		if err != nil {
+			return nil, err
+		}
+		return headReader{io.LimitReader(f, size), f}, nil
+	}})
+}
+
+// headReader reads the head of a file.
+type headReader struct {
+	io.Reader
+	io.Closer
 }
 
 func (k *packer) program(p Program) error {
