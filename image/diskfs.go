@@ -6,21 +6,47 @@ import (
 	"io"
 	"io/fs"
 
+	"github.com/diskfs/go-diskfs/backend"
 	"github.com/diskfs/go-diskfs/filesystem"
-	"github.com/diskfs/go-diskfs/filesystem/ext4"
+	"github.com/diskfs/go-diskfs/filesystem/iso9660"
+	"github.com/diskfs/go-diskfs/filesystem/squashfs"
 
 	"github.com/drivebay/drivebay/image/filetree"
 )
 
-// diskFS is a file system that go-diskfs reads, with what go-diskfs 1.9.4 has
-// wrong mended, or refused where it cannot be mended from outside:
-//
-//   - the root directory of a FAT is a directory by IsDir and a regular file by
-//     Mode;
-//   - an empty file on FAT cannot be opened;
-//   - of a file with holes on ext4, other places of the disk are read, or nothing
-//     without an end;
-//   - names of 248 bytes and more on ext4, and much that is damaged, are a panic.
+// diskFSReaders are the readers of go-diskfs by format.
+var diskFSReaders = map[string]func(b backend.Storage, size, start, sector int64) (filesystem.FileSystem, error){
+	"squashfs": diskFSReader(squashfs.Read),
+	"iso9660":  diskFSReader(iso9660.Read),
+}
+
+// diskFSReader gives a reader of one file system the type that all have in common.
+func diskFSReader[F filesystem.FileSystem](read func(backend.Storage, int64, int64, int64) (F, error)) func(backend.Storage, int64, int64, int64) (filesystem.FileSystem, error) {
+	return func(b backend.Storage, size, start, sector int64) (filesystem.FileSystem, error) {
+		return read(b, size, start, sector)
+	}
+}
+
+// openDiskFS opens a file system by go-diskfs. Every format says its own block size;
+// the disk's, which go-diskfs 1.9.4 would hold against some, does not matter.
+func openDiskFS(format string, r *io.SectionReader) (files fs.FS, err error) {
+	read, ok := diskFSReaders[format]
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	defer mend("open", ".", &err)
+	f, err := read(storage{r}, r.Size(), 0, 0)
+	if err != nil {
+		return nil, err
+	}
+	return diskFS{f}, nil
+}
+
+// diskFS is a file system that go-diskfs 1.9.4 reads, mended where it can be from
+// outside: much that is damaged is a panic, and owners, attributes and targets of
+// links are in types of its own. What cannot be mended: the numbers of devices are
+// 0:0, hard links do not show, and a file on ISO 9660 loses a dot that its name
+// begins with.
 type diskFS struct{ filesystem.FileSystem }
 
 // mend makes an error of a panic.
@@ -30,21 +56,9 @@ func mend(op, name string, err *error) {
 	}
 }
 
-// Open opens a file. One that has holes on ext4 is an [ErrFormat].
+// Open opens a file.
 func (d diskFS) Open(name string) (f fs.File, err error) {
 	defer mend("open", name, &err)
-	info, err := d.Stat(name)
-	if err != nil {
-		return nil, err
-	}
-	if info.Mode().IsRegular() {
-		if info.Size() == 0 {
-			return emptyFile{info}, nil
-		}
-		if i, ok := info.(ext4Info); ok && i.sparse() {
-			return nil, &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("%w: it has holes, which go-diskfs does not read right", ErrFormat)}
-		}
-	}
 	return d.FileSystem.Open(name)
 }
 
@@ -68,57 +82,47 @@ func (d diskFS) ReadDir(name string) (list []fs.DirEntry, err error) {
 // Stat makes diskFS an [fs.StatFS].
 func (d diskFS) Stat(name string) (info fs.FileInfo, err error) {
 	defer mend("stat", name, &err)
-	info, err = d.FileSystem.Stat(name)
-	if err != nil {
+	if info, err = d.FileSystem.Stat(name); err != nil {
 		return nil, err
 	}
-	if info.IsDir() && !info.Mode().IsDir() {
-		info = dirInfo{info}
-	}
-	if s, ok := info.Sys().(*ext4.StatT); ok {
-		info = ext4Info{info, s}
-	}
-	return info, nil
+	return newDiskInfo(info), nil
 }
 
-// Lstat makes diskFS an [fs.ReadLinkFS]. None of the readers follows links in
+// Lstat makes diskFS an [fs.ReadLinkFS]. Neither of the readers follows links in
 // Stat.
 func (d diskFS) Lstat(name string) (fs.FileInfo, error) { return d.Stat(name) }
 
 // ReadLink returns the target of a symbolic link.
 func (d diskFS) ReadLink(name string) (string, error) {
-	if r, ok := d.FileSystem.(interface{ ReadLink(string) (string, error) }); ok {
-		return r.ReadLink(name)
+	info, err := d.Stat(name)
+	if err != nil {
+		return "", err
 	}
-	return "", &fs.PathError{Op: "readlink", Path: name, Err: errors.ErrUnsupported}
+	if e, ok := info.Sys().(*filetree.Entry); ok && e.Target != "" {
+		return e.Target, nil
+	}
+	return "", &fs.PathError{Op: "readlink", Path: name, Err: fs.ErrInvalid}
 }
 
-// dirInfo is the file info of a directory, its mode included.
-type dirInfo struct{ fs.FileInfo }
-
-func (i dirInfo) Mode() fs.FileMode { return i.FileInfo.Mode() | fs.ModeDir }
-
-// ext4Info is the file info of a file of an ext4, with what only go-diskfs's own
-// type tells in a form that [filetree.FromFS] takes.
-type ext4Info struct {
+// diskInfo is a file info with what only go-diskfs's own types tell in a form that
+// [filetree.FromFS] takes.
+type diskInfo struct {
 	fs.FileInfo
-	stat *ext4.StatT
+	entry filetree.Entry
 }
 
-func (i ext4Info) Sys() any {
-	return &filetree.Entry{
-		UID: i.stat.UID, GID: i.stat.GID, Device: filetree.Device{Major: i.stat.Major, Minor: i.stat.Minor},
-		AccessTime: i.stat.AccessTime, ChangeTime: i.stat.ChangeTime,
+func newDiskInfo(info fs.FileInfo) fs.FileInfo {
+	i := &diskInfo{FileInfo: info}
+	switch s := info.Sys().(type) {
+	case *squashfs.StatT:
+		i.entry = filetree.Entry{UID: s.UID, GID: s.GID, Target: s.LinkTarget}
+		for name, value := range s.Xattrs {
+			i.entry.Xattrs = append(i.entry.Xattrs, filetree.Xattr{Name: name, Value: []byte(value)})
+		}
+	case *iso9660.StatT:
+		i.entry = filetree.Entry{UID: s.UID, GID: s.GID, Target: s.LinkTarget}
 	}
+	return i
 }
 
-// sparse reports whether a file has fewer blocks than its size takes. Those of
-// its attributes and of its extents may hide a hole as large as they are.
-func (i ext4Info) sparse() bool { return int64(i.stat.Blocks)*512 < i.Size() }
-
-// emptyFile is a regular file with nothing in it.
-type emptyFile struct{ info fs.FileInfo }
-
-func (e emptyFile) Stat() (fs.FileInfo, error) { return e.info, nil }
-func (e emptyFile) Read([]byte) (int, error)   { return 0, io.EOF }
-func (e emptyFile) Close() error               { return nil }
+func (i *diskInfo) Sys() any { return &i.entry }

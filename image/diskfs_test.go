@@ -1,67 +1,67 @@
 package image_test
 
 import (
-	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/drivebay/drivebay/fixture"
 	"github.com/drivebay/drivebay/image"
-	"github.com/drivebay/drivebay/image/ext4"
-	"github.com/drivebay/drivebay/image/fat"
 	"github.com/drivebay/drivebay/image/filetree"
 )
 
-// filesOf builds a disk with one partition and returns what go-diskfs reads in it.
-func filesOf(t *testing.T, p image.Partition) fs.FS {
+// diskFSSource is a directory for tools to pack.
+func diskFSSource(t *testing.T) string {
 	t.Helper()
-	name := filepath.Join(t.TempDir(), "disk")
-	_, err := image.Build(t.Context(), name, image.Layout{Partitions: []image.Partition{p}}, image.Options{})
-	require.NoError(t, err)
-	d, err := image.Open(name)
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, d.Close()) })
-	files, err := d.FS(1)
-	require.NoError(t, err)
-	return files
+	dir := t.TempDir()
+	for name, size := range map[string]int{
+		"empty": 0, "one": 1, "dir/a long name that is none of 8.3.text": 5000, "dir/sub/large": 3 << 20, "dir/block": 128 << 10, "two": 2048,
+	} {
+		at := filepath.Join(dir, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(at), 0o755))
+		require.NoError(t, os.WriteFile(at, []byte(strings.Repeat("0123456", size/7+1))[:size], 0o640))
+	}
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "nothing"), 0o700))
+	require.NoError(t, os.Symlink("dir/sub", filepath.Join(dir, "link")))
+	return dir
 }
 
-// TestFSRefusesHoles holds what go-diskfs 1.9.4 reads wrong: of a file with a hole
-// at its start, other places of the disk.
-func TestFSRefusesHoles(t *testing.T) {
-	tree := filetree.New()
-	e := filetree.File([]byte(strings.Repeat("x", 1<<20)), 0o644)
-	e.Data = []filetree.Range{{Offset: 512 << 10, Length: 512 << 10}}
-	_, err := tree.Add("holes", e)
+// TestFSByDiskFS has what go-diskfs reads compared with what the tools packed.
+func TestFSByDiskFS(t *testing.T) {
+	dir := diskFSSource(t)
+	want, err := filetree.FromDir(dir)
 	require.NoError(t, err)
-	_, err = tree.Add("whole", filetree.File([]byte("text"), 0o644))
-	require.NoError(t, err)
-	files := filesOf(t, image.Partition{Content: &ext4.FileSystem{Tree: tree}})
-	_, err = fs.ReadFile(files, "holes")
-	require.ErrorIs(t, err, image.ErrFormat)
-	require.ErrorContains(t, err, "holes")
-	b, err := fs.ReadFile(files, "whole")
-	require.NoError(t, err)
-	require.Equal(t, "text", string(b))
-}
-
-// TestFSOpensEmptyFiles holds what go-diskfs 1.9.4 cannot: an empty file on FAT.
-func TestFSOpensEmptyFiles(t *testing.T) {
-	tree := filetree.New()
-	_, err := tree.Add("empty", filetree.Entry{Mode: 0o644})
-	require.NoError(t, err)
-	b, err := fs.ReadFile(filesOf(t, image.Partition{Size: mib, Content: &fat.FileSystem{Tree: tree}}), "empty")
-	require.NoError(t, err)
-	require.Empty(t, b)
-}
-
-// TestFSNamesWhatPanics holds a panic of go-diskfs 1.9.4: names of 248 bytes.
-func TestFSNamesWhatPanics(t *testing.T) {
-	tree := filetree.New()
-	_, err := tree.Add(strings.Repeat("x", 250), filetree.Entry{Mode: 0o644})
-	require.NoError(t, err)
-	_, err = fs.ReadDir(filesOf(t, image.Partition{Content: &ext4.FileSystem{Tree: tree}}), ".")
-	require.ErrorIs(t, err, image.ErrFormat)
+	defer want.Close()
+	for name, args := range map[string][]string{
+		"squashfs":        {"mksquashfs", dir, "OUT", "-quiet", "-no-progress"},
+		"squashfs, xz":    {"mksquashfs", dir, "OUT", "-quiet", "-no-progress", "-comp", "xz", "-b", "65536"},
+		"squashfs, plain": {"mksquashfs", dir, "OUT", "-quiet", "-no-progress", "-noI", "-noD", "-noF"},
+		"genisoimage":     {"genisoimage", "-quiet", "-R", "-o", "OUT", dir},
+		"xorriso":         {"xorriso", "-as", "mkisofs", "-quiet", "-R", "-o", "OUT", dir},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "image")
+			for i := range args {
+				if args[i] == "OUT" {
+					args[i] = out
+				}
+			}
+			run(t, fixture.RequireTool(t, args[0]), args[1:]...)
+			d, err := image.Open(out)
+			require.NoError(t, err)
+			defer d.Close()
+			files, err := d.FS(0)
+			require.NoError(t, err)
+			got, err := filetree.FromFS(files)
+			require.NoError(t, err)
+			diff, err := filetree.Diff(t.Context(), want, got, filetree.DiffOptions{
+				Aspects: filetree.AspectName | filetree.AspectType | filetree.AspectMode | filetree.AspectSize | filetree.AspectContent | filetree.AspectTarget | filetree.AspectOwner,
+			})
+			require.NoError(t, err)
+			require.Empty(t, diff)
+		})
+	}
 }

@@ -3,62 +3,73 @@ package image
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 
-	"github.com/diskfs/go-diskfs/backend"
-	"github.com/diskfs/go-diskfs/filesystem"
-	"github.com/diskfs/go-diskfs/filesystem/ext4"
-	"github.com/diskfs/go-diskfs/filesystem/fat12"
-	"github.com/diskfs/go-diskfs/filesystem/fat16"
-	"github.com/diskfs/go-diskfs/filesystem/fat32"
-	"github.com/diskfs/go-diskfs/filesystem/iso9660"
-	"github.com/diskfs/go-diskfs/filesystem/squashfs"
+	"github.com/drivebay/drivebay/image/ext4"
+	"github.com/drivebay/drivebay/image/fat"
+	"github.com/drivebay/drivebay/image/volume"
 )
 
-// readers are go-diskfs's readers by format. Those of one format are tried in
-// turn: blkid's "vfat" is three of them.
-var readers = map[string][]func(b backend.Storage, size, start, sector int64) (filesystem.FileSystem, error){
-	"ext4":     {reader(ext4.Read)},
-	"vfat":     {reader(fat32.Read), reader(fat16.Read), reader(fat12.Read)},
-	"squashfs": {reader(squashfs.Read)},
-	"iso9660":  {reader(iso9660.Read)},
+// reader is the files of a volume, by a reader of our own.
+type reader interface {
+	fs.FS
+	// Info describes the volume, and may take as long as counting its files does.
+	Info() (volume.Info, error)
 }
 
-// reader gives a reader of one file system the type that all have in common.
-func reader[F filesystem.FileSystem](read func(backend.Storage, int64, int64, int64) (F, error)) func(backend.Storage, int64, int64, int64) (filesystem.FileSystem, error) {
-	return func(b backend.Storage, size, start, sector int64) (filesystem.FileSystem, error) {
-		return read(b, size, start, sector)
-	}
+// readers are the readers of our own by format.
+var readers = map[string]func(r io.ReaderAt, size int64) (reader, error){
+	"ext2": readExt, "ext3": readExt, "ext4": readExt,
+	"vfat": func(r io.ReaderAt, size int64) (reader, error) { return fat.Open(r, size) },
 }
 
-// FS returns the files of a partition, read by go-diskfs: of ext4, FAT, squashfs
-// and ISO 9660. All others are an [ErrFormat]. It is good until the disk is
-// closed. The file infos of an ext4 have a [*filetree.Entry] as their Sys, with
-// the owner, the device number and the times.
+func readExt(r io.ReaderAt, size int64) (reader, error) { return ext4.Open(r, size) }
+
+// FS returns the files of a partition: of ext2, ext3, ext4 and FAT by [ext4.Open]
+// and [fat.Open], with all that these hold; of squashfs and ISO 9660 by go-diskfs.
+// All others are an [ErrFormat], as is a volume that cannot be read. It is good
+// until the disk is closed.
+//
+// [filetree.FromFS] makes a tree of it, which filetree.Diff compares with a source.
 func (d *Disk) FS(number int) (fs.FS, error) {
 	part, err := d.partition(number)
 	if err != nil {
 		return nil, err
 	}
-	err = ErrFormat
-	for _, read := range readers[part.Format] {
-		files, readErr := open(read, storage{d.section(part)}, part.Size)
-		if readErr == nil {
-			return diskFS{files}, nil
-		}
-		err = errors.Join(err, readErr)
+	var files fs.FS
+	if open, ok := readers[part.Format]; ok {
+		files, err = open(d.section(part), part.Size)
+	} else {
+		files, err = openDiskFS(part.Format, d.section(part))
 	}
-	return nil, fmt.Errorf("read partition %d, %s: %w", number, dash(part.Format), err)
+	if err != nil {
+		return nil, fmt.Errorf("read partition %d, %s: %w: %w", number, dash(part.Format), ErrFormat, err)
+	}
+	return files, nil
 }
 
-// open opens a file system, and takes a panic of go-diskfs for what it is: the
-// sign of a volume that makes no sense. Every format says its own block size; the
-// disk's, which go-diskfs 1.9.4 would hold against some, does not matter.
-func open(read func(backend.Storage, int64, int64, int64) (filesystem.FileSystem, error), s storage, size int64) (files filesystem.FileSystem, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("damaged: %v", r)
+// Measure fills in Used and Files of the partitions whose formats tell: ext2, ext3,
+// ext4 and FAT. Of a FAT it reads all directories. What cannot be read is left as
+// it is, and the error says why, for each partition.
+func (d *Disk) Measure() error {
+	var errs []error
+	for i := range d.Partitions {
+		part := &d.Partitions[i]
+		open, ok := readers[part.Format]
+		if !ok {
+			continue
 		}
-	}()
-	return read(s, size, 0, 0)
+		r, err := open(d.section(part), part.Size)
+		if err == nil {
+			var info volume.Info
+			if info, err = r.Info(); err == nil {
+				part.Used, part.Files = info.Used, info.Files
+			}
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("partition %d: %w", part.Number, err))
+		}
+	}
+	return errors.Join(errs...)
 }

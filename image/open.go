@@ -42,6 +42,10 @@ type DiskPartition struct {
 	// Format is what it holds, by the name that blkid has for it, "" where
 	// nothing was recognised. Label and UUID are as blkid prints them.
 	Format, Label, UUID string
+	// Used is how much of it is not free, in bytes, and Files the number of files
+	// and directories but for the root. Both are 0 before [Disk.Measure], and
+	// where the format does not tell.
+	Used, Files int64
 }
 
 // Open reads the partition table of the image file or block device name, and
@@ -133,6 +137,7 @@ func (d *Disk) listing() listing {
 		l.Partitions = append(l.Partitions, row{
 			Number: part.Number, Name: part.Name, Type: part.Type, ID: part.ID, Start: part.Start, Size: part.Size,
 			Attributes: part.Attributes, Format: part.Format, Label: part.Label, UUID: part.UUID,
+			Used: part.Used, Files: part.Files,
 		})
 	}
 	return l

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+
+	"github.com/drivebay/drivebay/image/fat"
 )
 
 // signatureOf is how a format is recognised: bytes at an offset of the volume,
@@ -52,10 +54,10 @@ func probe(r *io.SectionReader) (format, label, id string) {
 			continue
 		}
 		format, label = s.format, text(readField(r, s.label))
-		if format == "vfat" && label == "NO NAME" {
-			label = ""
-		}
-		if format == "ext4" {
+		switch format {
+		case "vfat":
+			label = fatLabel(r)
+		case "ext4":
 			format = extVersion(r)
 		}
 		if b := readField(r, s.uuid); len(b) > 0 && s.uuidString != nil {
@@ -74,18 +76,32 @@ func extVersion(r *io.SectionReader) string {
 	const (
 		hasJournal = 0x4  // s_feature_compat
 		ext3Incomp = 0x16 // s_feature_incompat: filetype, recover, meta_bg
+		ext3ROComp = 0x7  // s_feature_ro_compat: sparse_super, large_file, btree_dir
 	)
-	compat := readField(r, field{1024 + 92, 4})
-	incompat := readField(r, field{1024 + 96, 4})
-	switch {
-	case len(compat) < 4 || len(incompat) < 4:
+	b := readField(r, field{1024 + 92, 12})
+	if b == nil {
 		return "ext2"
-	case binary.LittleEndian.Uint32(incompat)&^ext3Incomp != 0:
+	}
+	le := binary.LittleEndian
+	compat, incompat, roCompat := le.Uint32(b), le.Uint32(b[4:]), le.Uint32(b[8:])
+	switch {
+	case incompat&^ext3Incomp != 0 || roCompat&^ext3ROComp != 0:
 		return "ext4"
-	case binary.LittleEndian.Uint32(compat)&hasJournal != 0:
+	case compat&hasJournal != 0:
 		return "ext3"
 	}
 	return "ext2"
+}
+
+// fatLabel returns the label of a FAT, which is in its root directory: that one is
+// what systems change and show. One that cannot be read has none.
+func fatLabel(r *io.SectionReader) string {
+	files, err := fat.Open(r, r.Size())
+	if err != nil {
+		return ""
+	}
+	label, _ := files.Label()
+	return label
 }
 
 // readField returns what is at a place of a volume, nil where there is none.

@@ -46,7 +46,8 @@ func Open(r io.ReaderAt, size int64) (*Reader, error) {
 
 // Info describes the volume as its superblock does. Files is the number of inodes
 // in use, less the root directory and those that the file system has for itself.
-func (r *Reader) Info() volume.Info {
+// There is no error.
+func (r *Reader) Info() (volume.Info, error) {
 	sb := &r.v.sb
 	info := volume.Info{
 		Format: r.v.format(),
@@ -58,7 +59,7 @@ func (r *Reader) Info() volume.Info {
 	if sb.UUID != uuid.Nil {
 		info.UUID = uuid.UUID(sb.UUID).String()
 	}
-	return info
+	return info, nil
 }
 
 // readVolume reads the structures of a volume.

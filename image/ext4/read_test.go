@@ -64,7 +64,9 @@ func TestReaderInfo(t *testing.T) {
 		return nil
 	}))
 	want.Files -= links // names that share an inode
-	require.Equal(t, want, open(t, name).Info())
+	got, err := open(t, name).Info()
+	require.NoError(t, err)
+	require.Equal(t, want, got)
 }
 
 // TestReaderIsFS has the standard library judge the fs.FS, of names that it takes.
