@@ -55,24 +55,19 @@ func (n Node) Path() string {
 func (n Node) Parent() Node { return Node{n.t, n.t.nodes.at(n.i).parent} }
 
 // Inode returns the node whose name n is another of, or n itself.
-func (n Node) Inode() Node {
-	if r := n.t.nodes.at(n.i); r.flags&flagLink != 0 {
-		return Node{n.t, r.first}
-	}
-	return n
-}
+func (n Node) Inode() Node { return Node{n.t, n.t.nodes.inode(n.i)} }
 
 // Links returns how many names the file has in the tree. A directory has one.
 func (n Node) Links() int { return 1 + int(n.rec().links) }
 
 // IsDir reports whether the node is a directory.
-func (n Node) IsDir() bool { return n.rec().mode&modeType == modeDir }
+func (n Node) IsDir() bool { return n.t.isDir(n.i) } // a link has no mode
 
 // Mode returns the type and the permissions.
-func (n Node) Mode() fs.FileMode { return FileMode(n.rec().mode) }
+func (n Node) Mode() fs.FileMode { return FileMode(n.UnixMode()) }
 
 // UnixMode returns the type and the permissions as Linux encodes them.
-func (n Node) UnixMode() uint16 { return n.rec().mode }
+func (n Node) UnixMode() uint16 { return n.t.nodes.mode(n.t.nodes.inode(n.i)) }
 
 // UID returns the number of the owning user.
 func (n Node) UID() uint32 { return n.rec().uid }
@@ -165,12 +160,8 @@ func (n Node) Open() (Content, error) {
 
 // rec returns the record of the node's inode.
 func (n Node) rec() node {
-	r := n.t.nodes.at(n.i)
-	if r.flags&flagLink != 0 {
-		r = n.t.nodes.at(r.first)
-	}
-	return r
+	return n.t.nodes.at(n.t.nodes.inode(n.i))
 }
 
 // more returns what few nodes have, empty for all others.
-func (n Node) more() *extra { return n.t.extras.at(n.rec().extra) }
+func (n Node) more() *extra { return n.t.extras.at(n.t.nodes.extra(n.t.nodes.inode(n.i))) }

@@ -75,8 +75,7 @@ func (ns *nodes) add(n *node) uint32 {
 
 // at returns record i, a copy: what is changed has to be set.
 func (ns *nodes) at(i uint32) (n node) {
-	b := ns.pages.at(uint64(i)*nodeLen, nodeLen)[:nodeLen]
-	le := binary.LittleEndian
+	b, le := ns.view(i), binary.LittleEndian
 	n.sec = int64(le.Uint64(b[0:]))
 	n.nsec = le.Uint32(b[8:])
 	n.name = le.Uint32(b[12:])
@@ -95,10 +94,42 @@ func (ns *nodes) at(i uint32) (n node) {
 	return n
 }
 
+// view returns the bytes of record i, which may not be changed.
+func (ns *nodes) view(i uint32) *[nodeLen]byte {
+	return (*[nodeLen]byte)(ns.pages.at(uint64(i)*nodeLen, nodeLen))
+}
+
+// The methods below read a field or two of a record: those that all who go through
+// a tree ask for, again and again.
+
+// mode returns the mode of record i, 0 where it is another name of a file.
+func (ns *nodes) mode(i uint32) uint16 { return binary.LittleEndian.Uint16(ns.view(i)[52:]) }
+
+// name returns where the name of record i is.
+func (ns *nodes) name(i uint32) uint32 { return binary.LittleEndian.Uint32(ns.view(i)[12:]) }
+
+// next returns the next sibling of record i, and the flags of record i.
+func (ns *nodes) next(i uint32) (next uint32, flags uint16) {
+	b := ns.view(i)
+	return binary.LittleEndian.Uint32(b[20:]), binary.LittleEndian.Uint16(b[56:])
+}
+
+// inode returns the number of the record with the metadata of record i, itself
+// or the file that it is another name of.
+func (ns *nodes) inode(i uint32) uint32 {
+	b := ns.view(i)
+	if binary.LittleEndian.Uint16(b[56:])&flagLink != 0 {
+		return binary.LittleEndian.Uint32(b[24:])
+	}
+	return i
+}
+
+// extra returns where the extra of record i is.
+func (ns *nodes) extra(i uint32) uint32 { return binary.LittleEndian.Uint32(ns.view(i)[44:]) }
+
 // set replaces record i.
 func (ns *nodes) set(i uint32, n *node) {
-	b := ns.edit(uint64(i)*nodeLen, nodeLen)[:nodeLen]
-	le := binary.LittleEndian
+	b, le := (*[nodeLen]byte)(ns.edit(uint64(i)*nodeLen, nodeLen)), binary.LittleEndian
 	le.PutUint64(b[0:], uint64(n.sec))
 	le.PutUint32(b[8:], n.nsec)
 	le.PutUint32(b[12:], n.name)

@@ -261,14 +261,14 @@ func (t *Tree) setFlags(i uint32, flags uint16) {
 }
 
 // isDir reports whether node i is a directory.
-func (t *Tree) isDir(i uint32) bool { return t.nodes.at(i).mode&modeType == modeDir }
+func (t *Tree) isDir(i uint32) bool { return t.nodes.mode(i)&modeType == modeDir }
 
 // name returns the name of node i.
-func (t *Tree) name(i uint32) []byte { return t.names.at(t.nodes.at(i).name) }
+func (t *Tree) name(i uint32) []byte { return t.names.at(t.nodes.name(i)) }
 
 // child returns the node called name in a directory.
 func (t *Tree) child(dir uint32, name string) (uint32, bool) {
-	if t.nodes.at(dir).mode&modeType != modeDir {
+	if !t.isDir(dir) {
 		return 0, false
 	}
 	return t.index.find(t, dir, name)
@@ -289,16 +289,19 @@ func (t *Tree) children(dir uint32) iter.Seq[uint32] {
 }
 
 // next returns the sibling that follows node i, 0 for none.
-func (t *Tree) next(i uint32) uint32 { return t.live(t.nodes.at(i).next) }
+func (t *Tree) next(i uint32) uint32 {
+	next, _ := t.nodes.next(i)
+	return t.live(next)
+}
 
 // live returns i, or the first of its next siblings that is in the tree.
 func (t *Tree) live(i uint32) uint32 {
-	for i != 0 {
-		n := t.nodes.at(i)
-		if n.flags&flagDead == 0 {
+	for t.dead && i != 0 {
+		next, flags := t.nodes.next(i)
+		if flags&flagDead == 0 {
 			break
 		}
-		i = n.next
+		i = next
 	}
 	return i
 }
