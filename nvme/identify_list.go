@@ -84,14 +84,14 @@ func walkIDs(w *wire.Walker, l *[]uint16) {
 // NamespaceDescriptors is the Namespace Identification Descriptor list (CNS
 // 03h): NVMe Base 2.0, 5.17.2.3.
 type NamespaceDescriptors struct {
-	EUI64      EUI64      `json:"eui64"` // type 1; all zero is none
-	NGUID      NGUID      `json:"nguid"` // type 2; all zero is none
-	UUID       UUID       `json:"uuid"`  // type 3; all zero is none
-	CommandSet CommandSet `json:"csi"`   // type 4; zero, the NVM command set, if there is none
+	EUI64      EUI64      // type 1; all zero is none
+	NGUID      NGUID      // type 2; all zero is none
+	UUID       UUID       // type 3; all zero is none
+	CommandSet CommandSet // type 4; zero, the NVM command set, if there is none
 
 	// CommandSetReported says that a descriptor of type 4 was there, as it is
 	// since NVMe 2.0.
-	CommandSetReported bool `json:"-"`
+	CommandSetReported bool
 }
 
 func (*NamespaceDescriptors) size() int { return 4096 }

@@ -3,14 +3,27 @@ package nvme
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 )
 
 // JSON: identify structures and log pages marshal to the names that nvme-cli 2.3
 // gives them with -o json, and to the same numbers, so that the two can be
-// compared. What differs: 128-bit counters are numbers here, not texts; texts are
-// without their padding; what nvme-cli puts under the device's name, or into a
-// list of objects with one member, is not wrapped here; a power-on event has a
-// list of controllers. The tests run nvme-cli.
+// compared. What differs:
+//
+//   - 128-bit counters are numbers, not texts; texts are without their padding.
+//   - What nvme-cli puts under the device's name, or into a list of objects with
+//     one member, is not wrapped; the descriptors of a namespace are one object.
+//   - The effects log has opcodes alone, "ACS_6" and not "ACS_6 (Identify)", and
+//     no command_set_identifier, which is of the request and not of the page. So
+//     is the nvmset_id of the predictable latency log.
+//   - Firmware revisions are texts, not the numbers that nvme-cli 2.3 makes of
+//     their bytes.
+//   - A power-on event has a list of controllers.
+//
+// The tests run nvme-cli. There is no way back: JSON leaves out what is empty or not
+// valid, and names some fields by their values, so that it does not tell all that was
+// in a page. What is to be read again is kept as bytes, which Decode and Encode carry
+// both ways, or as a transcript.
 
 // MarshalJSON adds crdt1 to crdt3, and psds up to NPSS.
 func (c IdentifyController) MarshalJSON() ([]byte, error) {
@@ -45,6 +58,24 @@ func (n IdentifyNamespace) MarshalJSON() ([]byte, error) {
 		plain
 		Formats []LBAFormat `json:"lbafs"`
 	}{plain(n), n.OfferedFormats()})
+}
+
+// MarshalJSON writes the identifiers that there are.
+func (d NamespaceDescriptors) MarshalJSON() ([]byte, error) {
+	m := map[string]any{}
+	if d.EUI64 != (EUI64{}) {
+		m["eui64"] = d.EUI64
+	}
+	if d.NGUID != (NGUID{}) {
+		m["nguid"] = d.NGUID
+	}
+	if d.UUID != (UUID{}) {
+		m["uuid"] = d.UUID
+	}
+	if d.CommandSetReported {
+		m["csi"] = d.CommandSet
+	}
+	return json.Marshal(m)
 }
 
 // MarshalJSON takes the two fields of the format apart.
@@ -269,4 +300,26 @@ func (l ANALog) MarshalJSON() ([]byte, error) {
 		Count       int     `json:"ngrps"`
 		Groups      []group `json:"ANA DESC LIST "` // with the space
 	}{l.ChangeCount, len(groups), groups})
+}
+
+// MarshalJSON adds the number of namespaces.
+func (l LBAStatusLog) MarshalJSON() ([]byte, error) {
+	type plain LBAStatusLog
+	return json.Marshal(struct {
+		plain
+		Count int `json:"nlslne"`
+	}{plain(l), len(l.Namespaces)})
+}
+
+// MarshalJSON adds the number of ranges, which is FFFFFFFFh if all is set.
+func (n NamespaceLBAStatus) MarshalJSON() ([]byte, error) {
+	type plain NamespaceLBAStatus
+	count := uint32(len(n.Ranges))
+	if n.All {
+		count = math.MaxUint32
+	}
+	return json.Marshal(struct {
+		plain
+		Count uint32 `json:"nlrd"`
+	}{plain(n), count})
 }

@@ -159,6 +159,7 @@ func cliPages() []cliPage {
 		}},
 		{command: "fid-support-effects-log", page: "02-12", into: new(nvme.FeatureEffectsLog)},
 		{command: "resv-notif-log", page: "02-80", into: new(nvme.ReservationNotification)},
+		{command: "predictable-lat-log -i 1", page: "02-0a", into: new(nvme.PredictableLatencyLog), unwrap: without("nvmset_id")},
 	}
 	random := rand.New(rand.NewPCG(7, 7))
 	for i := range pages {
@@ -339,6 +340,47 @@ func TestNVMeCLIAgreesOnANA(t *testing.T) {
 	require.Empty(t, diff("", parse(t, b), theirs))
 	_, err = nvme.DecodeANALog(page[:100])
 	require.ErrorContains(t, err, "group 2 of 5 reaches past the page")
+}
+
+// The LBA status log, and the logs of pending events.
+func TestNVMeCLIAgreesOnEventLogs(t *testing.T) {
+	cli := newNVMeCLI(t)
+	le := binary.LittleEndian
+	page := make([]byte, 96)
+	le.PutUint32(page, 96)
+	le.PutUint32(page[4:], 2)
+	le.PutUint32(page[8:], 7)
+	le.PutUint16(page[14:], 9)
+	first, second := page[16:], page[64:]
+	le.PutUint32(first, 1)
+	le.PutUint32(first[4:], 2)
+	first[8] = uint8(nvme.ScanLBAs)
+	le.PutUint64(first[16:], 1<<40)
+	le.PutUint32(first[24:], 8)
+	le.PutUint64(first[32:], 200)
+	le.PutUint32(first[40:], 16)
+	le.PutUint32(second, 5)
+	le.PutUint32(second[4:], 1)
+	second[8] = uint8(nvme.TrackedLBAs)
+	le.PutUint64(second[16:], 300)
+	le.PutUint32(second[24:], 1)
+	status, err := nvme.DecodeLBAStatusLog(page)
+	require.NoError(t, err)
+	b, err := json.Marshal(status)
+	require.NoError(t, err)
+	require.Empty(t, diff("", parse(t, b), cli.decode(t, "02-0e", page, "lba-status-log")))
+
+	for page, command := range map[string]string{"02-0b": "pred-lat-event-agg-log", "02-0f": "endurance-event-agg-log"} {
+		identify, err := nvme.Encode(&nvme.IdentifyController{NVMSetMax: 9, EnduranceGroupMax: 9})
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(cli.pages, "06-01"), identify, 0o600))
+		events := []byte{3, 0, 0, 0, 0, 0, 0, 0, 4, 0, 5, 0, 6, 1, 0, 0}
+		theirs := member("list_of_entries")(cli.decode(t, page, events, command, "-e", "3"))
+		ids, err := nvme.DecodeEventAggregate(events)
+		require.NoError(t, err)
+		require.Equal(t, []uint16{4, 5, 262}, ids)
+		require.Equal(t, `[{"entry":4},{"entry":5},{"entry":262}]`, compact(t, theirs))
+	}
 }
 
 func compact(t *testing.T, v any) string {

@@ -53,7 +53,7 @@ var qemuPages = []qemuPage{
 			merged[kind] = member(kind)(d)
 		}
 		return merged
-	}, only: []string{"eui64", "nguid", "uuid"}}, // zero: QEMU's drive has none of them
+	}},
 	{name: "error-log", into: structure[nvme.ErrorLogEntry], size: 64, theirs: member("errors")},
 	{name: "smart-log", into: structure[nvme.SMARTLog]},
 	{name: "fw-log", into: structure[nvme.FirmwareSlotLog], theirs: firmwareOfCLI},

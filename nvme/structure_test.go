@@ -34,6 +34,7 @@ func structures() []Structure {
 		new(FormatCompletionEvent), new(SanitizeStartEvent), new(SanitizeCompletionEvent),
 		new(ThermalExcursionEvent), new(ReservationNotification), new(HostBehavior),
 		new(NamespaceOptions), new(Directives), new(StreamParameters), new(Registrant),
+		new(PredictableLatencyLog), new(LockdownLog),
 	}
 }
 
@@ -278,6 +279,10 @@ func FuzzDecode(f *testing.F) {
 			func(b []byte) error { _, err := DecodePersistentEventLog(b); return err },
 			func(b []byte) error { _, err := DecodeANALog(b); return err },
 			func(b []byte) error { _, err := decodePowerOn(b); return err },
+			func(b []byte) error { _, err := DecodeLBAStatusLog(b); return err },
+			func(b []byte) error { _, err := DecodeEventAggregate(b); return err },
+			func(b []byte) error { _, err := DecodeMediaUnitLog(b); return err },
+			func(b []byte) error { _, err := DecodeCapacityConfigurations(b); return err },
 		} {
 			var bad *DecodeError
 			if err := decode(b); err != nil && !errors.As(err, &bad) {
