@@ -39,7 +39,8 @@ func (d *Disk) FS(number int) (fs.FS, error) {
 	}
 	var files fs.FS
 	if open, ok := readers[part.Format]; ok {
-		files, err = open(d.section(part), part.Size)
+		section := d.section(part)
+		files, err = open(section, section.Size())
 	} else {
 		files, err = openDiskFS(part.Format, d.section(part))
 	}
@@ -60,7 +61,8 @@ func (d *Disk) Measure() error {
 		if !ok {
 			continue
 		}
-		r, err := open(d.section(part), part.Size)
+		section := d.section(part)
+		r, err := open(section, section.Size())
 		if err == nil {
 			var info volume.Info
 			if info, err = r.Info(); err == nil {

@@ -223,7 +223,7 @@ func FuzzOpen(f *testing.F) {
 			return
 		}
 		for _, p := range d.Partitions {
-			if p.Start < 0 || p.Size < 0 || p.Start+p.Size > d.Size {
+			if p.Start < 0 || p.Size < 0 || p.Start+p.Size > d.Size && len(d.Notes) == 0 {
 				t.Errorf("partition %+v is not in the disk of %d bytes", p, d.Size)
 			}
 			if files, err := d.FS(p.Number); err == nil {

@@ -20,6 +20,9 @@ type Disk struct {
 	ID string
 	// Recovered tells that the table is the backup one, the first being damaged.
 	Recovered bool
+	// Notes are what is odd about the table, a line each: one of a GPT's two copies
+	// is damaged or in a wrong place, a partition reaches past the disk's end.
+	Notes []string
 	// Partitions are the partitions in the order of their numbers.
 	Partitions []DiskPartition
 
@@ -37,7 +40,10 @@ type DiskPartition struct {
 	Type       Type
 	ID         string
 	Attributes Attributes
-	// Start and Size are its place in bytes.
+	// HybridType is the type that the MBR of a GPT disk has for the partition, ""
+	// where it does not list it.
+	HybridType Type
+	// Start and Size are its place in bytes, be it on the disk or not: see Notes.
 	Start, Size int64
 	// Format is what it holds, by the name that blkid has for it, "" where
 	// nothing was recognised. Label and UUID are as blkid prints them.
@@ -83,8 +89,8 @@ func OpenReaderAt(r io.ReaderAt, size int64) (*Disk, error) {
 	}
 	for i := range d.Partitions {
 		part := &d.Partitions[i]
-		if part.Start < 0 || part.Size < 0 || part.Size > d.Size-part.Start {
-			return nil, fmt.Errorf("partition %d of %d bytes at %d reaches past the disk's end at %d", part.Number, part.Size, part.Start, d.Size)
+		if part.Size > d.Size-part.Start {
+			d.note("partition %d of %d bytes at %d reaches past the disk's end at %d", part.Number, part.Size, part.Start, d.Size)
 		}
 		part.Format, part.Label, part.UUID = probe(d.section(part))
 	}
@@ -102,7 +108,7 @@ func (d *Disk) Close() error {
 	return d.closer.Close()
 }
 
-// Section returns the bytes of a partition.
+// Section returns the bytes of a partition, as far as they are on the disk.
 func (d *Disk) Section(number int) (*io.SectionReader, error) {
 	part, err := d.partition(number)
 	if err != nil {
@@ -112,7 +118,7 @@ func (d *Disk) Section(number int) (*io.SectionReader, error) {
 }
 
 func (d *Disk) section(part *DiskPartition) *io.SectionReader {
-	return io.NewSectionReader(d.r, part.Start, part.Size)
+	return io.NewSectionReader(d.r, part.Start, max(0, min(part.Size, d.Size-part.Start)))
 }
 
 func (d *Disk) partition(number int) (*DiskPartition, error) {
@@ -132,11 +138,11 @@ func (d *Disk) String() string { return d.listing().String() }
 func (d *Disk) MarshalJSON() ([]byte, error) { return json.Marshal(d.listing()) }
 
 func (d *Disk) listing() listing {
-	l := listing{Table: d.Table.String(), SectorSize: d.SectorSize, Size: d.Size, ID: d.ID, Partitions: []row{}}
+	l := listing{Table: d.Table.String(), SectorSize: d.SectorSize, Size: d.Size, ID: d.ID, Notes: d.Notes, Partitions: []row{}}
 	for _, part := range d.Partitions {
 		l.Partitions = append(l.Partitions, row{
 			Number: part.Number, Name: part.Name, Type: part.Type, ID: part.ID, Start: part.Start, Size: part.Size,
-			Attributes: part.Attributes, Format: part.Format, Label: part.Label, UUID: part.UUID,
+			Attributes: part.Attributes, HybridType: part.HybridType, Format: part.Format, Label: part.Label, UUID: part.UUID,
 			Used: part.Used, Files: part.Files,
 		})
 	}

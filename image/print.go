@@ -10,11 +10,12 @@ import (
 // listing is what a disk looks like in print, whether it is planned or has been
 // read.
 type listing struct {
-	Table      string `json:"table"`
-	SectorSize int    `json:"sectorSize"`
-	Size       int64  `json:"size"`
-	ID         string `json:"id,omitempty"`
-	Partitions []row  `json:"partitions"`
+	Table      string   `json:"table"`
+	SectorSize int      `json:"sectorSize"`
+	Size       int64    `json:"size"`
+	ID         string   `json:"id,omitempty"`
+	Partitions []row    `json:"partitions"`
+	Notes      []string `json:"notes,omitempty"`
 }
 
 // row is a partition in print.
@@ -26,6 +27,7 @@ type row struct {
 	Start      int64      `json:"start"`
 	Size       int64      `json:"size"`
 	Attributes Attributes `json:"attributes,omitempty"`
+	HybridType Type       `json:"hybridType,omitempty"`
 	Format     string     `json:"format,omitempty"`
 	Label      string     `json:"label,omitempty"`
 	UUID       string     `json:"uuid,omitempty"`
@@ -50,9 +52,15 @@ func (l listing) String() string {
 	}
 	_ = w.Flush() // to memory
 	for _, r := range l.Partitions {
+		if r.HybridType != "" {
+			fmt.Fprintf(&b, "partition %d is in the hybrid MBR, too, as %s\n", r.Number, r.HybridType)
+		}
 		for _, d := range r.Dropped {
 			fmt.Fprintf(&b, "partition %d leaves out %s\n", r.Number, d)
 		}
+	}
+	for _, n := range l.Notes {
+		fmt.Fprintf(&b, "note: %s\n", n)
 	}
 	return b.String()
 }
@@ -63,7 +71,7 @@ func (p *Plan) String() string { return p.listing().String() }
 
 // MarshalJSON returns the plan as an object with the keys table, sectorSize, size,
 // id and partitions, and each of these with number, name, type, id, start, size,
-// attributes, format, label, uuid, used, files and dropped. Sizes are in bytes.
+// attributes, hybridType, format, label, uuid, used, files and dropped. Sizes are in bytes.
 func (p *Plan) MarshalJSON() ([]byte, error) { return json.Marshal(p.listing()) }
 
 func (p *Plan) listing() listing {
@@ -82,6 +90,9 @@ func (p *Plan) listing() listing {
 		}
 		if p.Table == GPT {
 			r.ID = part.ID.String()
+			if part.mbrType != 0 {
+				r.HybridType = Type(fmt.Sprintf("%#02x", part.mbrType))
+			}
 		}
 		l.Partitions = append(l.Partitions, r)
 	}

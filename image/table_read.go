@@ -15,47 +15,17 @@ import (
 	"github.com/google/uuid"
 )
 
-const gptSignature = "EFI PART"
-
 // readTable reads the partition table: a GPT in sectors of 512 or 4096 bytes, or
 // an MBR. The GPT's backup will do.
 func (d *Disk) readTable() error {
 	for _, sector := range []int{512, 4096} {
-		if ok, err := d.hasGPT(sector); err != nil {
+		if ok, err := d.findGPT(sector); err != nil {
 			return err
 		} else if ok {
 			return d.readGPT(sector)
 		}
 	}
 	return d.readMBR()
-}
-
-// hasGPT reports whether there is a GPT header in its first or its last place.
-// One whose table is larger than anybody's is refused: go-diskfs 1.9.4 would take
-// the memory for it.
-func (d *Disk) hasGPT(sector int) (bool, error) {
-	found := false
-	for _, at := range []int64{int64(sector), d.Size - int64(sector)} {
-		b := make([]byte, 92)
-		if at < int64(sector) {
-			continue
-		}
-		if _, err := d.r.ReadAt(b, at); err != nil && !errors.Is(err, io.EOF) {
-			return false, err
-		}
-		if string(b[:len(gptSignature)]) != gptSignature {
-			continue
-		}
-		count, size := binary.LittleEndian.Uint32(b[80:]), binary.LittleEndian.Uint32(b[84:])
-		if size != gpt.PartitionEntrySize || count > 1024 {
-			return false, fmt.Errorf("GPT header at %d has %d entries of %d bytes: want at most 1024 of %d", at, count, size, gpt.PartitionEntrySize)
-		}
-		if lba := binary.LittleEndian.Uint64(b[72:]); lba > uint64(d.Size)/uint64(sector) {
-			return false, fmt.Errorf("GPT header at %d has its entries at LBA %d, past the disk's end", at, lba)
-		}
-		found = true
-	}
-	return found, nil
 }
 
 func (d *Disk) readGPT(sector int) error {
@@ -72,15 +42,16 @@ func (d *Disk) readGPT(sector int) error {
 		if err != nil {
 			return err
 		}
-		if p.Start > p.End || p.End >= uint64(d.Size)/uint64(sector) {
-			return fmt.Errorf("partition %d is from LBA %d to %d, the disk has %d", p.Index, p.Start, p.End, d.Size/int64(sector))
+		start, size, ok := place(p.Start, p.End, sector)
+		if !ok {
+			return fmt.Errorf("partition %d is from LBA %d to %d", p.Index, p.Start, p.End)
 		}
 		d.Partitions = append(d.Partitions, DiskPartition{
 			Number: p.Index, Name: p.Name, Type: TypeOf(id), ID: strings.ToLower(p.GUID), Attributes: Attributes(p.Attributes),
-			Start: int64(p.Start) * int64(sector), Size: int64(p.End-p.Start+1) * int64(sector),
+			Start: start, Size: size,
 		})
 	}
-	return nil
+	return d.readHybrid()
 }
 
 // readMBR reads the four primary partitions. The first sector of a FAT looks like
