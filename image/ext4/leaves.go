@@ -14,16 +14,15 @@ const leavesAtOnce = 512
 
 // leafWindow is some leaves that follow each other.
 type leafWindow struct {
-	b     []byte
-	last  []int    // where the last entry of each leaf is in b
-	entry []uint32 // by place in the order of names: where the entry is in b, counted from 1, 0 for those of other leaves
+	b       []byte
+	last    []int    // where the last entry of each leaf is in b
+	entries []uint64 // in the order of names: the place in it, below that where the entry is in b
+	filled  int      // entries
 }
 
 // writeLeaves writes the entries of a directory as x.index has them.
 func (x *writer) writeLeaves(ino uint32, n filetree.Node, blocks *blockCounter) error {
 	w, seed := &x.leaves, x.inodeSeed(ino)
-	w.entry = slices.Grow(w.entry[:0], len(x.index.keys))[:len(x.index.keys)]
-	clear(w.entry)
 	size := int(x.blockSize)
 	for from := 0; from < len(x.index.leaves); from += leavesAtOnce {
 		w.open(&x.index, from, min(from+leavesAtOnce, len(x.index.leaves)), size)
@@ -43,40 +42,42 @@ func (x *writer) writeLeaves(ino uint32, n filetree.Node, blocks *blockCounter) 
 func (w *leafWindow) open(index *dirIndex, from, to, size int) {
 	w.b = slices.Grow(w.b[:0], (to-from)*size)[:(to-from)*size]
 	clear(w.b)
-	w.last = w.last[:0]
+	w.last, w.entries, w.filled = w.last[:0], w.entries[:0], 0
 	for i := from; i < to; i++ {
 		off, last := (i-from)*size, 0
 		first, end := index.leaf(i)
 		for e := first; e < end; e++ {
-			w.entry[index.place(e)] = uint32(off) + 1
+			w.entries = append(w.entries, uint64(index.place(e))<<32|uint64(off))
 			last = off
 			off += index.size(e)
 		}
 		w.last = append(w.last, last)
 	}
+	slices.Sort(w.entries)
 }
 
-// put writes the entry of a name, whose place in the order of names is given, if
-// its leaf is one of the window.
-func (w *leafWindow) put(place int, entry func() (ino uint32, typ uint8, name []byte)) {
-	if off := w.entry[place]; off != 0 {
-		ino, typ, name := entry()
-		putDirent(w.b[off-1:], ino, typ, name)
-		w.entry[place] = 0
+// next returns where the entry of a name is in b, whose place in the order of names
+// is given, if its leaf is one of the window. Places have to rise.
+func (w *leafWindow) next(place int) ([]byte, bool) {
+	if w.filled == len(w.entries) || w.entries[w.filled]>>32 != uint64(place) {
+		return nil, false
 	}
+	off := uint32(w.entries[w.filled])
+	w.filled++
+	return w.b[off:], true
 }
 
 // fillLeaves writes all entries of a directory that belong into the window.
 func (x *writer) fillLeaves(ino uint32, n filetree.Node) {
 	place := 0
 	for c := range n.Children() {
-		x.leaves.put(place, func() (uint32, uint8, []byte) {
+		if b, ok := x.leaves.next(place); ok {
 			x.index.name = c.AppendName(x.index.name[:0])
-			return x.inode(c), dirType(c), x.index.name
-		})
+			putDirent(b, x.inode(c), dirType(c), x.index.name)
+		}
 		place++
 	}
-	if x.makesLostFound(ino) {
-		x.leaves.put(place, func() (uint32, uint8, []byte) { return inoLostFound, typeDir, []byte(lostFound) })
+	if b, ok := x.leaves.next(place); ok && x.makesLostFound(ino) {
+		putDirent(b, inoLostFound, typeDir, []byte(lostFound))
 	}
 }
