@@ -62,8 +62,13 @@ func TestBackingShrinks(t *testing.T) {
 	p, err := d.AddPartition(t.Context(), 1, 4*mib, 2*mib)
 	require.NoError(t, err)
 	require.NoError(t, f.Truncate(mib))
-	_, err = d.File().ReadAt(make([]byte, 4096), 2*mib)
-	require.ErrorIs(t, err, unix.EIO)
+	b := bytes.Repeat([]byte{1}, 4096)
+	if _, err = d.File().ReadAt(b, 2*mib); err == nil {
+		// Linux 6.1 fills up what it cannot read: drivers/block/loop.c, lo_read_simple.
+		require.Equal(t, make([]byte, 4096), b)
+	} else {
+		require.ErrorIs(t, err, unix.EIO)
+	}
 
 	require.NoError(t, d.Refresh())
 	part, err := p.Open(os.O_RDWR)
