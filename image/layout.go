@@ -1,6 +1,8 @@
 package image
 
 import (
+	"errors"
+	"io"
 	"time"
 
 	"github.com/google/uuid"
@@ -116,6 +118,29 @@ type Blob struct {
 	Offset int64
 	// Content is what it holds: [Raw].
 	Content volume.Content
+}
+
+// Close closes the contents that hold something open: those that are an
+// [io.Closer], as a squashfs.FileSystem is, which keeps what it has compressed in
+// temporary files. Plans of the layout cannot be written any more then. What
+// contents are made of, such as trees, stays open. Close may be called again.
+//
+// It is for whoever has made the contents: neither [Build] nor [Verify] calls it,
+// since the same layout may be built again.
+func (l *Layout) Close() error {
+	var errs []error
+	closeContent := func(content volume.Content) {
+		if c, ok := content.(io.Closer); ok {
+			errs = append(errs, c.Close())
+		}
+	}
+	for _, p := range l.Partitions {
+		closeContent(p.Content)
+	}
+	for _, b := range l.Blobs {
+		closeContent(b.Content)
+	}
+	return errors.Join(errs...)
 }
 
 // Attributes are the flags of a partition.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 
 	"github.com/google/uuid"
@@ -153,13 +152,7 @@ func (l *Layout) Plan(ctx context.Context) (*image.Plan, error) {
 
 // Close closes the contents and their sources. A plan of the layout cannot be built any more then.
 func (l *Layout) Close() error {
-	var errs []error
-	for _, p := range l.Partitions {
-		// One that keeps what it has compressed in a temporary file.
-		if c, ok := p.Content.(io.Closer); ok {
-			errs = append(errs, c.Close())
-		}
-	}
+	errs := []error{l.Layout.Close()}
 	for _, t := range l.Trees {
 		errs = append(errs, closeTree(t))
 	}
