@@ -1,7 +1,6 @@
 package image
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -14,26 +13,25 @@ import (
 	"github.com/drivebay/drivebay/image/filetree"
 )
 
+// diskFSReader opens a file system by go-diskfs.
+type diskFSReader func(b backend.Storage, size, start, sector int64) (filesystem.FileSystem, error)
+
 // diskFSReaders are the readers of go-diskfs by format.
-var diskFSReaders = map[string]func(b backend.Storage, size, start, sector int64) (filesystem.FileSystem, error){
-	"squashfs": diskFSReader(squashfs.Read),
-	"iso9660":  diskFSReader(iso9660.Read),
+var diskFSReaders = map[string]diskFSReader{
+	"squashfs": newDiskFSReader(squashfs.Read),
+	"iso9660":  newDiskFSReader(iso9660.Read),
 }
 
-// diskFSReader gives a reader of one file system the type that all have in common.
-func diskFSReader[F filesystem.FileSystem](read func(backend.Storage, int64, int64, int64) (F, error)) func(backend.Storage, int64, int64, int64) (filesystem.FileSystem, error) {
+// newDiskFSReader gives a reader of one file system the type that all have in common.
+func newDiskFSReader[F filesystem.FileSystem](read func(backend.Storage, int64, int64, int64) (F, error)) diskFSReader {
 	return func(b backend.Storage, size, start, sector int64) (filesystem.FileSystem, error) {
 		return read(b, size, start, sector)
 	}
 }
 
-// openDiskFS opens a file system by go-diskfs. Every format says its own block size;
-// the disk's, which go-diskfs 1.9.4 would hold against some, does not matter.
-func openDiskFS(format string, r *io.SectionReader) (files fs.FS, err error) {
-	read, ok := diskFSReaders[format]
-	if !ok {
-		return nil, errors.ErrUnsupported
-	}
+// openDiskFS opens a file system. Every format says its own block size; the disk's,
+// which go-diskfs 1.9.4 would hold against some, does not matter.
+func openDiskFS(read diskFSReader, r *io.SectionReader) (files fs.FS, err error) {
 	defer mend("open", ".", &err)
 	f, err := read(storage{r}, r.Size(), 0, 0)
 	if err != nil {

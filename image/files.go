@@ -38,14 +38,16 @@ func (d *Disk) FS(number int) (fs.FS, error) {
 		return nil, err
 	}
 	var files fs.FS
+	section := d.section(part)
 	if open, ok := readers[part.Format]; ok {
-		section := d.section(part)
 		files, err = open(section, section.Size())
+	} else if read, ok := diskFSReaders[part.Format]; ok {
+		files, err = openDiskFS(read, section)
 	} else {
-		files, err = openDiskFS(part.Format, d.section(part))
+		return nil, fmt.Errorf("read partition %d, %s: %w", number, dash(part.Format), ErrFormat)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read partition %d, %s: %w: %w", number, dash(part.Format), ErrFormat, err)
+		return nil, fmt.Errorf("read partition %d, %s: %w: %w", number, part.Format, ErrFormat, err)
 	}
 	return files, nil
 }

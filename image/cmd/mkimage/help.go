@@ -51,8 +51,8 @@ directory.
 
     --json   one object for machines. Its keys are table, sectorSize, size, id
              and partitions; those of each partition number, name, type, id,
-             start, size, attributes, format, label, uuid, used, files and
-             dropped. Sizes are in bytes.
+             start, size, attributes, hybridType, format, label, uuid, used,
+             files and dropped. Sizes are in bytes.
 `,
 	"build": `mkimage build SPEC -o OUT [--device] [--sync] [--json | -q]
 
@@ -92,14 +92,23 @@ directory.
 	"inspect": `mkimage inspect IMAGE [--json] [--files]
 
 Shows what is on IMAGE, a disk image or a disk: its partition table, and for
-each partition the format, label and UUID of what it holds. IMAGE may be
-anybody's: GPT, MBR, or a file system without a table.
+each partition the format, label and UUID of what it holds, and of ext2, ext3,
+ext4 and FAT how many files there are and how much is used. IMAGE may be
+anybody's: GPT, MBR, or a file system without a table. What is odd about the
+table, such as a copy of a GPT that is damaged or in a wrong place, is told
+below it.
 
-    --json    one object for machines, with the keys of "mkimage plan --json".
-              With --files it has the key files as well: a list with partition,
-              path, type (file, directory, symlink, char, block, fifo, socket),
-              mode, uid, gid, size, modTime, target and device of each file
-    --files   list the files, too, of ext4, FAT, squashfs and ISO 9660
+    --json    one object for machines, with the keys of "mkimage plan --json",
+              and notes, a list of texts. With --files it has the key files as
+              well: a list with partition, path, type (file, directory, symlink,
+              char, block, fifo, socket), mode, uid, gid, size, modTime, target,
+              device, xattrs (their names) and linkTo (the first name of a file
+              that has several) of each file
+    --files   list the files, too, of ext2, ext3, ext4, FAT, squashfs and ISO
+              9660: mode, owner, group, size, time, name; behind it what a link
+              points to ("-> target"), the number of a device, the first name of
+              a file that has several ("== name"), and the names of extended
+              attributes in brackets. Names that are no text are quoted
 `,
 	"verify": `mkimage verify IMAGE SPEC [--files] [--json]
 
@@ -109,9 +118,11 @@ its partition. Zero ranges have to be zero.
 
     --files   compare the files in the file systems with their sources in place
               of the bytes. For images that have been mounted since, which
-              changes bytes but need not change files. Of ext4 and FAT only,
-              and as far as they can be read back here: not extended attributes
-              and hard links, of FAT no times; a file with holes is an error
+              changes bytes but need not change files. Of ext4 all is compared:
+              types, modes, owners, times, targets, devices, extended
+              attributes, hard links, contents; of FAT names, times and
+              contents; of squashfs all but extended attributes, hard links and
+              the numbers of devices. Other formats are passed by
     --json    one object for machines, with the keys equal and differences: a
               list of texts
 `,

@@ -10,7 +10,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/drivebay/drivebay/image"
 	"github.com/drivebay/drivebay/image/filetree"
@@ -28,6 +31,8 @@ func inspectCommand(f *flag.FlagSet) func(context.Context, env, []string) error 
 			return err
 		}
 		defer d.Close()
+		// What cannot be measured is not shown; --files says why.
+		_ = d.Measure()
 		w := bufio.NewWriter(e.stdout)
 		i := inspector{ctx: ctx, disk: d, w: w}
 		switch {
@@ -78,6 +83,10 @@ type fileRecord struct {
 	ModTime   time.Time `json:"modTime"`
 	Target    string    `json:"target,omitempty"`
 	Device    string    `json:"device,omitempty"`
+	// Xattrs are the names of the extended attributes, and LinkTo the first name
+	// of a file of which Path is a further one.
+	Xattrs []string `json:"xattrs,omitempty"`
+	LinkTo string   `json:"linkTo,omitempty"`
 }
 
 // walk calls fn for each file of a partition but its root. A format that cannot
@@ -109,7 +118,7 @@ func (i *inspector) textFiles() error {
 		fmt.Fprintf(i.w, "\npartition %d:\n", part.Number)
 		err := i.walk(part, func(n filetree.Node) error {
 			_, err := fmt.Fprintf(i.w, "%s %5d %5d %12d  %s  %s%s\n", modeString(n.UnixMode()), n.UID(), n.GID(), n.Size(),
-				n.ModTime().Format(time.RFC3339), n.Path(), arrow(n))
+				n.ModTime().Format(time.RFC3339), printable(n.Path()), remarks(n))
 			return err
 		})
 		if errors.Is(err, image.ErrFormat) {
@@ -148,15 +157,45 @@ func modeString(mode uint16) string {
 	return string(b)
 }
 
-// arrow returns what follows a name in a listing.
-func arrow(n filetree.Node) string {
+// printable returns a name as it is, or quoted where it would not be one on a line.
+func printable(name string) string {
+	if strings.ContainsFunc(name, func(r rune) bool { return !strconv.IsPrint(r) }) || !utf8.ValidString(name) {
+		return strconv.Quote(name)
+	}
+	return name
+}
+
+// remarks returns what follows a name in a listing.
+func remarks(n filetree.Node) string {
+	s := ""
 	switch kind := typeName(n); kind {
 	case "symlink":
-		return " -> " + n.Target()
+		s = " -> " + printable(n.Target())
 	case "char", "block":
-		return fmt.Sprintf(" (%s %d:%d)", kind, n.Device().Major, n.Device().Minor)
+		s = fmt.Sprintf(" (%s %d:%d)", kind, n.Device().Major, n.Device().Minor)
 	}
-	return ""
+	if first := linkTo(n); first != "" {
+		s += " == " + printable(first)
+	}
+	if names := xattrNames(n); len(names) > 0 {
+		s += " [" + printable(strings.Join(names, " ")) + "]"
+	}
+	return s
+}
+
+// linkTo returns the name of the file that n is a further name of, "" for none.
+func linkTo(n filetree.Node) string {
+	if n.Inode() == n {
+		return ""
+	}
+	return n.Inode().Path()
+}
+
+func xattrNames(n filetree.Node) (names []string) {
+	for _, x := range n.Xattrs() {
+		names = append(names, x.Name)
+	}
+	return names
 }
 
 // jsonFiles prints the disk's object with one more key, file by file.
@@ -190,6 +229,7 @@ func record(partition int, n filetree.Node) fileRecord {
 	r := fileRecord{
 		Partition: partition, Path: n.Path(), Type: typeName(n), Mode: fmt.Sprintf("%04o", n.UnixMode()&0o7777),
 		UID: n.UID(), GID: n.GID(), Size: n.Size(), ModTime: n.ModTime(), Target: n.Target(),
+		Xattrs: xattrNames(n), LinkTo: linkTo(n),
 	}
 	if r.Type == "char" || r.Type == "block" {
 		r.Device = fmt.Sprintf("%d:%d", n.Device().Major, n.Device().Minor)

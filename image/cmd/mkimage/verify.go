@@ -6,11 +6,14 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/drivebay/drivebay/image"
 	"github.com/drivebay/drivebay/image/filetree"
 	"github.com/drivebay/drivebay/image/spec"
+	"github.com/drivebay/drivebay/image/volume"
 )
 
 // maxDifferences is how many files that differ are told of each partition.
@@ -105,12 +108,33 @@ func planFor(ctx context.Context, l *spec.Layout, name string) (*image.Plan, err
 	return fitPlan(p, size)
 }
 
-// readBack is what can be compared of the files of a format, as go-diskfs reads
-// them.
-var readBack = map[string]filetree.Aspect{
-	"ext4": filetree.AspectName | filetree.AspectType | filetree.AspectMode | filetree.AspectOwner |
-		filetree.AspectModTime | filetree.AspectTarget | filetree.AspectDevice | filetree.AspectSize | filetree.AspectContent,
-	"vfat": filetree.AspectName | filetree.AspectType | filetree.AspectSize | filetree.AspectContent,
+// holds is what the formats that are read here hold of files.
+var holds = map[string]filetree.DiffOptions{
+	"ext4": {Aspects: filetree.DefaultAspects},
+	"vfat": {
+		Aspects:        filetree.AspectName | filetree.AspectType | filetree.AspectModTime | filetree.AspectSize | filetree.AspectContent,
+		TimeResolution: 2 * time.Second,
+	},
+	// What go-diskfs knows of it.
+	"squashfs": {
+		Aspects: filetree.AspectName | filetree.AspectType | filetree.AspectMode | filetree.AspectOwner | filetree.AspectModTime |
+			filetree.AspectTarget | filetree.AspectSize | filetree.AspectContent,
+		TimeResolution: time.Second,
+	},
+}
+
+// isAsMade reports whether a difference is one that the build has made: what it
+// was told to leave out, and of FAT the root's time, for which there is no room, and
+// times before 1980 and after 2107.
+func isAsMade(d filetree.Difference, v *volume.Info) bool {
+	switch {
+	case d.Aspect == filetree.AspectName && d.Got == "":
+		return slices.ContainsFunc(v.Dropped, func(line string) bool { return strings.HasPrefix(line, d.Path+": ") })
+	case d.Aspect == filetree.AspectModTime && v.Format == "vfat":
+		want, err := time.Parse(time.RFC3339Nano, d.Want)
+		return d.Path == "." || err == nil && (want.Year() < 1980 || want.Year() > 2107)
+	}
+	return false
 }
 
 // compareFiles compares the files of an image with their sources.
@@ -125,25 +149,26 @@ func compareFiles(ctx context.Context, name string, l *spec.Layout, p *image.Pla
 		if p.Table == image.NoTable {
 			number = 0 // as Open has it
 		}
-		aspects, ok := readBack[part.Volume.Format]
+		o, ok := holds[part.Volume.Format]
 		if !ok || l.Trees[i] == nil {
 			continue
 		}
-		list, err := comparePartition(ctx, d, number, l.Trees[i], aspects)
+		list, err := comparePartition(ctx, d, number, l.Trees[i], o)
 		if err != nil {
 			return nil, fmt.Errorf("partition %d: %w", part.Number, err)
 		}
-		for _, diff := range list {
+		list = slices.DeleteFunc(list, func(diff filetree.Difference) bool { return isAsMade(diff, &part.Volume) })
+		for _, diff := range list[:min(len(list), maxDifferences)] {
 			differences = append(differences, fmt.Sprintf("partition %d: %s", part.Number, diff))
 		}
-		if len(list) == maxDifferences {
-			differences = append(differences, fmt.Sprintf("partition %d: and perhaps more", part.Number))
+		if more := len(list) - maxDifferences; more > 0 {
+			differences = append(differences, fmt.Sprintf("partition %d: and %d more", part.Number, more))
 		}
 	}
 	return differences, nil
 }
 
-func comparePartition(ctx context.Context, d *image.Disk, number int, want *filetree.Tree, aspects filetree.Aspect) ([]filetree.Difference, error) {
+func comparePartition(ctx context.Context, d *image.Disk, number int, want *filetree.Tree, o filetree.DiffOptions) ([]filetree.Difference, error) {
 	files, err := d.FS(number)
 	if err != nil {
 		return nil, err
@@ -152,10 +177,8 @@ func comparePartition(ctx context.Context, d *image.Disk, number int, want *file
 	if err != nil {
 		return nil, err
 	}
+	defer got.Close()
 	_, own := want.Lookup("lost+found")
-	return filetree.Diff(ctx, want, got, filetree.DiffOptions{
-		Aspects: aspects,
-		Limit:   maxDifferences,
-		Skip:    func(path string) bool { return path == "lost+found" && !own },
-	})
+	o.Skip = func(path string) bool { return path == "lost+found" && !own }
+	return filetree.Diff(ctx, want, got, o)
 }
