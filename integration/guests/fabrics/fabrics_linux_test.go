@@ -1,13 +1,10 @@
 package fabrics
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -16,94 +13,76 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
 	"github.com/drivebay/drivebay/fixture"
+	"github.com/drivebay/drivebay/integration/guests/internal/nvmecli"
 	"github.com/drivebay/drivebay/nvme"
 	"github.com/drivebay/drivebay/nvme/nvmetest"
 	"github.com/drivebay/drivebay/nvme/nvmetest/tcptarget"
 )
 
-// cli runs nvme-cli and returns what it prints, to whichever stream.
-func cli(t *testing.T, args ...string) (string, error) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, fixture.RequireTool(t, "nvme"), args...).CombinedOutput()
-	return string(out), err
-}
-
-// page returns what nvme-cli prints of a page, as JSON.
-func page(t *testing.T, args ...string) map[string]any {
-	t.Helper()
-	out, err := exec.Command(fixture.RequireTool(t, "nvme"), append(args, "-o", "json")...).Output()
-	require.NoError(t, err, "%v", args)
-	return parse(t, out[max(bytes.IndexByte(out, '{'), 0):])
-}
-
-func parse(t *testing.T, b []byte) (v map[string]any) {
-	t.Helper()
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.UseNumber()
-	require.NoError(t, d.Decode(&v), "%s", b)
-	return v
-}
-
-// differences compares what nvme-cli has with ours, member by member.
-func differences(path string, ours, theirs any) (all []string) {
-	switch theirs := theirs.(type) {
-	case map[string]any:
-		o, _ := ours.(map[string]any)
-		for _, name := range slices.Sorted(maps.Keys(theirs)) {
-			all = append(all, differences(path+"."+name, o[name], theirs[name])...)
-		}
-	case []any:
-		o, _ := ours.([]any)
-		if len(o) < len(theirs) {
-			return []string{fmt.Sprintf("%s has %d members, want %d", path, len(o), len(theirs))}
-		}
-		for i := range theirs {
-			all = append(all, differences(fmt.Sprintf("%s[%d]", path, i), o[i], theirs[i])...)
-		}
-	default:
-		if o, want := strings.TrimSpace(fmt.Sprint(ours)), strings.TrimSpace(fmt.Sprint(theirs)); o != want {
-			all = append(all, fmt.Sprintf("%s is %s, want %s", path, o, want))
-		}
-	}
-	return all
-}
-
-func requireSame(t *testing.T, ours any, err error, theirs map[string]any) {
-	t.Helper()
-	require.NoError(t, err)
-	b, err := json.Marshal(ours)
-	require.NoError(t, err)
-	require.Empty(t, differences("", parse(t, b), theirs))
-}
-
 // TestPages lets nvme-cli and package nvme read the same pages through the kernel.
 func TestPages(t *testing.T) {
 	for _, p := range []nvmetest.Profile{nvmetest.Consumer(), nvmetest.Enterprise()} {
 		t.Run(p.Name, func(t *testing.T) {
-			d := fixture.KernelNVMe(t, p)
-			ctx, path := t.Context(), d.Attached.Node()
-			id, err := d.Identify(ctx)
-			requireSame(t, id, err, page(t, "id-ctrl", path))
-			ns, err := d.IdentifyNamespace(ctx, 1)
-			requireSame(t, ns, err, page(t, "id-ns", path, "-n", "1"))
-			smart, err := d.SMARTLog(ctx)
-			theirs := page(t, "smart-log", path)
-			for _, moves := range []string{"data_units_read", "host_read_commands", "controller_busy_time"} {
-				delete(theirs, moves)
-			}
-			requireSame(t, smart, err, theirs)
-			sanitize, err := d.SanitizeLog(ctx)
-			require.NoError(t, err)
-			for _, theirs := range page(t, "sanitize-log", path) { // by the device's name
-				text := fmt.Sprint(theirs)
-				require.Contains(t, text, "sprog:"+fmt.Sprint(sanitize.Progress))
+			d := fixture.NVMe(t, fixture.ViaKernel(), fixture.DriveProfile(p, nvmetest.MultiPath))
+			quiet(t)
+			for _, tc := range []struct {
+				page  string // and the flags of nvme-cli
+				ours  func(ctx context.Context) (any, error)
+				moves []string             // what is another each time
+				reads func(map[string]any) // makes of nvme-cli's what it means
+			}{
+				{"id-ctrl", func(ctx context.Context) (any, error) { return d.Identify(ctx) }, nil, nil},
+				{"id-ns -n 1", func(ctx context.Context) (any, error) { return d.IdentifyNamespace(ctx, 1) }, nil, nil},
+				{"smart-log", func(ctx context.Context) (any, error) { return d.SMARTLog(ctx) },
+					[]string{"data_units_read", "host_read_commands", "controller_busy_time"}, nil},
+				{"fw-log", func(ctx context.Context) (any, error) { return d.FirmwareSlotLog(ctx) }, nil, readRevisions},
+				{"sanitize-log", func(ctx context.Context) (any, error) { return d.SanitizeLog(ctx) }, nil, readEstimates},
+				{"self-test-log", func(ctx context.Context) (any, error) { return d.SelfTestLog(ctx) }, nil, nil},
+				{"ana-log", func(ctx context.Context) (any, error) { return d.ANALog(ctx) }, []string{"Asymmetric Namespace Access Log for NVMe device"}, nil},
+			} {
+				t.Run(tc.page, func(t *testing.T) {
+					ours, err := tc.ours(t.Context())
+					require.NoError(t, err)
+					args := strings.Fields(tc.page)
+					theirs := nvmecli.Page(t, append([]string{args[0], d.Attached.Node()}, args[1:]...)...)
+					if inner, ok := theirs[d.Attached.Name()].(map[string]any); ok { // by the device's name
+						theirs = inner
+					}
+					for _, name := range tc.moves {
+						delete(theirs, name)
+					}
+					if tc.reads != nil {
+						tc.reads(theirs)
+					}
+					nvmecli.RequireSame(t, ours, theirs)
+				})
 			}
 		})
+	}
+}
+
+// readRevisions takes the text of firmware revisions: nvme-cli 2.3 has them as
+// "2314885599773863473 (1.0.0...)".
+func readRevisions(page map[string]any) {
+	for name, v := range page {
+		if _, text, ok := strings.Cut(fmt.Sprint(v), " ("); ok && strings.HasPrefix(name, "Firmware Rev") {
+			page[name] = strings.TrimRight(text, ".)")
+		}
+	}
+}
+
+// readEstimates takes the signs off times of a sanitize that are not reported, and
+// leaves out the words for a status, which has a number as well.
+func readEstimates(page map[string]any) {
+	for name, v := range page {
+		if v == json.Number("-1") {
+			page[name] = json.Number("4294967295")
+		}
+	}
+	if status, ok := page["sstat"].(map[string]any); ok {
+		delete(status, "status")
 	}
 }
 
@@ -163,10 +142,10 @@ func TestSessions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			fixture.RequireKernelNVMe(t)
 			quiet(t)
-			d := fixture.KernelNVMe(t, nvmetest.Enterprise(), func(p *nvmetest.Profile) { p.FormatTime = 30 * time.Second })
+			d := fixture.NVMe(t, fixture.ViaKernel(), fixture.DriveProfile(nvmetest.Enterprise(), func(p *nvmetest.Profile) { p.FormatTime = 30 * time.Second }))
 			for _, s := range steps {
 				args := strings.Fields(s.args)
-				out, err := cli(t, append([]string{args[0], d.Attached.Node()}, args[1:]...)...)
+				out, err := nvmecli.Run(t, append([]string{args[0], d.Attached.Node()}, args[1:]...)...)
 				require.Equal(t, s.fails, err != nil, "nvme %s: %v\n%s", s.args, err, out)
 				for _, want := range s.want {
 					require.Contains(t, out, want, "nvme %s", s.args)
@@ -175,32 +154,6 @@ func TestSessions(t *testing.T) {
 			}
 		})
 	}
-}
-
-// quiet fails the test if the kernel warns of a drive from now on to its end. That
-// it resets one when told to is a warning to it as well.
-func quiet(t *testing.T) {
-	t.Helper()
-	fd, err := unix.Open("/dev/kmsg", unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	require.NoError(t, err)
-	_, err = unix.Seek(fd, 0, unix.SEEK_END)
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		defer unix.Close(fd)
-		b := make([]byte, 8192)
-		for {
-			n, err := unix.Read(fd, b)
-			if err != nil || n <= 0 {
-				require.ErrorIs(t, err, unix.EAGAIN)
-				return
-			}
-			line, _, _ := strings.Cut(string(b[:n]), "\n")
-			level, _, _ := strings.Cut(line, ",")
-			if v, err := strconv.Atoi(level); err == nil && v&7 <= 4 && strings.Contains(line, "nvme") && !strings.HasSuffix(line, ": resetting controller") {
-				t.Errorf("the kernel warns: %s", line)
-			}
-		}
-	})
 }
 
 const hostNQN = "nqn.2014-08.org.nvmexpress:uuid:11111111-2222-4333-8444-555555555555"
@@ -216,85 +169,24 @@ func TestDiscoverConnectDisconnect(t *testing.T) {
 	where := []string{"-t", "tcp", "-a", "127.0.0.1", "-s", strconv.Itoa(target.Addr().Port), "--hostnqn=" + hostNQN,
 		"--hostid=11111111-2222-4333-8444-555555555555"}
 
-	out, err := cli(t, append([]string{"discover"}, where...)...)
+	out, err := nvmecli.Run(t, append([]string{"discover"}, where...)...)
 	require.NoError(t, err, "%s", out)
 	for _, want := range []string{"trtype:  tcp", "adrfam:  ipv4", "subtype: nvme subsystem", "subnqn:  " + target.NQN(), "traddr:  127.0.0.1"} {
 		require.Contains(t, out, want)
 	}
-	out, err = cli(t, append([]string{"connect", "-n", target.NQN(), "-c", "1", "-l", "2"}, where...)...)
+	out, err = nvmecli.Run(t, append([]string{"connect", "-n", target.NQN(), "-c", "1", "-l", "2"}, where...)...)
 	require.NoError(t, err, "%s", out)
 	inventory, err := nvme.Discover()
 	require.NoError(t, err)
 	s, err := inventory.BySerial(nvmetest.SerialNumber)
 	require.NoError(t, err)
 	require.Equal(t, target.NQN(), s.NQN)
-	out, err = cli(t, "disconnect", "-n", target.NQN())
+	out, err = nvmecli.Run(t, "disconnect", "-n", target.NQN())
 	require.NoError(t, err, "%s", out)
 	require.Contains(t, out, "disconnected 1 controller(s)")
 
 	other := slices.Clone(where)
 	other[6] = "--hostnqn=" + hostNQN[:len(hostNQN)-1] + "6"
-	out, err = cli(t, append([]string{"connect", "-n", target.NQN()}, other...)...)
+	out, err = nvmecli.Run(t, append([]string{"connect", "-n", target.NQN()}, other...)...)
 	require.Error(t, err, "%s", out)
-}
-
-// TestReadDuringSanitize is what a file's reader sees.
-func TestReadDuringSanitize(t *testing.T) {
-	d := fixture.KernelNVMe(t, nvmetest.Consumer())
-	node, err := d.Attached.NamespaceNode(1)
-	require.NoError(t, err)
-	require.NoError(t, d.Sanitize(t.Context(), nvme.SanitizeOptions{Action: nvme.BlockErase}))
-	f, err := os.Open(node)
-	require.NoError(t, err)
-	defer f.Close()
-	b := make([]byte, 4096)
-	_, err = f.ReadAt(b, 64<<20)
-	require.ErrorIs(t, err, unix.EIO)
-	d.Emulated.Advance(time.Hour)
-	_, err = f.ReadAt(b, 64<<20)
-	require.NoError(t, err)
-}
-
-// TestFileSystem keeps a file system on the drive, which survives a connection
-// that is lost under it.
-func TestFileSystem(t *testing.T) {
-	d := fixture.KernelNVMe(t, nvmetest.Consumer(), func(p *nvmetest.Profile) {
-		p.Namespaces = []nvmetest.NamespaceConfig{{Blocks: 64 << 20 / 512}}
-	})
-	fixture.RequireFS(t, "ext4")
-	node, err := d.Attached.NamespaceNode(1)
-	require.NoError(t, err)
-	out, err := exec.Command(fixture.RequireTool(t, "mkfs.ext4"), "-q", node).CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	dir := t.TempDir()
-	require.NoError(t, unix.Mount(node, dir, "ext4", 0, ""))
-	mounted := true
-	defer func() {
-		if mounted {
-			_ = unix.Unmount(dir, unix.MNT_DETACH)
-		}
-	}()
-	want := bytes.Repeat([]byte("drivebay"), 64<<10)
-	for i := range 16 {
-		if i == 8 {
-			d.Attached.Target.Drop()
-		}
-		f, err := os.Create(filepath.Join(dir, strconv.Itoa(i)))
-		require.NoError(t, err)
-		_, err = f.Write(want)
-		require.NoError(t, err)
-		require.NoError(t, f.Sync())
-		require.NoError(t, f.Close())
-	}
-	require.NoError(t, unix.Unmount(dir, 0))
-	mounted = false
-	out, err = exec.Command(fixture.RequireTool(t, "e2fsck"), "-fn", node).CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	require.NoError(t, unix.Mount(node, dir, "ext4", unix.MS_RDONLY, ""))
-	mounted = true
-	for i := range 16 {
-		got, err := os.ReadFile(filepath.Join(dir, strconv.Itoa(i)))
-		require.NoError(t, err)
-		require.True(t, bytes.Equal(want, got), "file %d", i)
-	}
 }

@@ -1,0 +1,110 @@
+package fabrics
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/drivebay/drivebay/fixture"
+)
+
+// node returns the block device of the drive's namespace 1.
+func node(t *testing.T, d *fixture.NVMeDrive) string {
+	t.Helper()
+	path, err := d.Attached.NamespaceNode(1)
+	require.NoError(t, err)
+	return path
+}
+
+// directIO reads or writes blocks past the page cache.
+type directIO struct {
+	f   *os.File
+	buf []byte // aligned to pages
+}
+
+// openDirect opens a block device for I/O of 4 KiB that is not cached.
+func openDirect(t *testing.T, path string, flags int) *directIO {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_RDWR|unix.O_DIRECT|flags, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = f.Close() })
+	const page = 4096
+	b := make([]byte, 2*page)
+	skip := int(-uintptr(unsafe.Pointer(&b[0])) % page)
+	return &directIO{f, b[skip:][:page]}
+}
+
+func (d *directIO) write(b byte, off int64) error {
+	copy(d.buf, bytes.Repeat([]byte{b}, len(d.buf)))
+	_, err := d.f.WriteAt(d.buf, off)
+	return err
+}
+
+func (d *directIO) read(off int64) (byte, error) {
+	_, err := d.f.ReadAt(d.buf, off)
+	return d.buf[0], err
+}
+
+// attribute returns an attribute of a controller in sysfs.
+func attribute(t *testing.T, d *fixture.NVMeDrive, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("/sys/class/nvme", d.Attached.Name(), name))
+	require.NoError(t, err)
+	return strings.TrimSpace(string(b))
+}
+
+// parameter sets a parameter of the kernel's NVMe drivers for the length of the
+// test: controllers take it over when they connect.
+func parameter(t *testing.T, name, value string) {
+	t.Helper()
+	path := filepath.Join("/sys/module/nvme_core/parameters", name)
+	before, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, []byte(value), 0))
+	t.Cleanup(func() { require.NoError(t, os.WriteFile(path, before, 0)) })
+}
+
+// live waits until the kernel's driver has the controller up.
+func live(t *testing.T, d *fixture.NVMeDrive) {
+	t.Helper()
+	require.Eventually(t, func() bool { return attribute(t, d, "state") == "live" }, 20*time.Second, 5*time.Millisecond)
+}
+
+// run runs a program.
+func run(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	out, err := exec.Command(fixture.RequireTool(t, name), args...).CombinedOutput()
+	require.NoError(t, err, "%s %v\n%s", name, args, out)
+	return string(out)
+}
+
+// mount mounts a device for the length of the test, or until the function that is
+// returned is called.
+func mount(t *testing.T, device, fs string) (dir string, unmount func()) {
+	t.Helper()
+	fixture.RequireFS(t, fs)
+	dir = t.TempDir()
+	require.NoError(t, unix.Mount(device, dir, fs, 0, ""))
+	mounted := true
+	unmount = func() {
+		t.Helper()
+		if mounted {
+			mounted = false
+			require.NoError(t, unix.Unmount(dir, 0))
+		}
+	}
+	t.Cleanup(func() {
+		if mounted {
+			_ = unix.Unmount(dir, unix.MNT_DETACH)
+		}
+	})
+	return dir, unmount
+}
