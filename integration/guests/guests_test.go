@@ -51,7 +51,11 @@ var suites = []suite{
 		name: "drives over TCP", packages: []string{"nvme/nvmetest/tcptarget"}, flags: []string{"module=nvme-tcp"},
 		test: []string{"-run", "^TestKernel"},
 	},
-	{name: "nvme-cli over TCP", packages: []string{"integration/guests/fabrics"}, flags: []string{"module=nvme-tcp"}},
+	{
+		name: "nvme-cli over TCP", packages: []string{"integration/guests/fabrics"},
+		flags: []string{"module=nvme-tcp", "tool=fio", "tool=dd", "nvme=serial=victim,size=64M"},
+		env:   []string{"DRIVEBAY_NVME=serial=victim", "DRIVEBAY_NVME_SERIALS=victim"},
+	},
 	{
 		name: "drives", packages: []string{"integration/guests/drives"},
 		flags: []string{
