@@ -75,11 +75,11 @@ func (q *quickstart) mount(ctx context.Context, part loop.Partition) error {
 		done("%d names", got.Len())
 		return m.Close()
 	}
-	n, err := q.compare(ctx, got, filetree.DefaultAspects)
+	n, err := q.compare(ctx, got)
 	if err != nil {
 		return err
 	}
-	done("%d names compared: all that FromDir knows of them, and every byte", n)
+	done("%d names compared once more, as the kernel sees them", n)
 	return closed(m, got)
 }
 
