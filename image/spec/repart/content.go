@@ -1,0 +1,116 @@
+package repart
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"github.com/drivebay/drivebay/image/ext4"
+	"github.com/drivebay/drivebay/image/fat"
+	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/mkfs"
+	"github.com/drivebay/drivebay/image/squashfs"
+	"github.com/drivebay/drivebay/image/swap"
+	"github.com/drivebay/drivebay/image/volume"
+)
+
+// format is what a partition may hold.
+type format struct {
+	files    bool  // it can hold some
+	readOnly bool  // it is as large as its files need
+	minSize  int64 // what systemd takes for the smallest one, 0 where it knows none
+	content  func(tree *filetree.Tree, label string, id uuid.UUID) volume.Content
+}
+
+// formats are the formats by the names that Format has for them, made as
+// systemd-repart lets mkfs make them (src/shared/mkfs-util.c).
+var formats = map[string]format{
+	"ext4": {
+		files: true, minSize: 1 << 20,
+		content: func(tree *filetree.Tree, label string, id uuid.UUID) volume.Content {
+			return &ext4.FileSystem{Tree: tree, Label: cutLabel(label, 16), UUID: id, ReservedPercent: ext4.None}
+		},
+	},
+	"vfat": {
+		files: true,
+		content: func(tree *filetree.Tree, label string, id uuid.UUID) volume.Content {
+			return fat32{fat.FileSystem{Tree: tree, Label: fatLabel(label), ID: binary.BigEndian.Uint32(id[:]), Drop: true}}
+		},
+	},
+	"squashfs": {
+		files: true, readOnly: true,
+		content: func(tree *filetree.Tree, _ string, _ uuid.UUID) volume.Content {
+			return &squashfs.FileSystem{Tree: tree}
+		},
+	},
+	"swap": {
+		content: func(_ *filetree.Tree, label string, id uuid.UUID) volume.Content {
+			return &swap.Space{Label: cutLabel(label, 15), UUID: id}
+		},
+	},
+	"xfs": {
+		files: true, minSize: 14 << 20,
+		content: func(tree *filetree.Tree, label string, id uuid.UUID) volume.Content {
+			return &mkfs.FileSystem{Type: mkfs.XFS, Tree: tree, Label: cutLabel(label, 12), UUID: id}
+		},
+	},
+	"btrfs": {
+		files: true, minSize: 256 << 20,
+		content: func(tree *filetree.Tree, label string, id uuid.UUID) volume.Content {
+			return &mkfs.FileSystem{Type: mkfs.Btrfs, Tree: tree, Label: label, UUID: id}
+		},
+	},
+	"exfat": {
+		content: func(_ *filetree.Tree, label string, id uuid.UUID) volume.Content {
+			return &mkfs.FileSystem{Type: mkfs.ExFAT, Label: cutLabel(label, 11), UUID: id}
+		},
+	},
+}
+
+// formatNames returns the names of the formats.
+func formatNames() []string { return slices.Sorted(maps.Keys(formats)) }
+
+// cutLabel returns as much of a label as a format holds, in whole characters.
+func cutLabel(label string, size int) string {
+	for len(label) > size {
+		_, n := utf8.DecodeLastRuneInString(label)
+		label = label[:len(label)-n]
+	}
+	return label
+}
+
+// fatLabel makes a FAT's label of a partition's: of capitals, with an underscore
+// for what a FAT cannot hold.
+func fatLabel(label string) string {
+	label = strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' || strings.ContainsRune(`*?.,;:/\|+=<>[]"`, r) {
+			return '_'
+		}
+		return r
+	}, label)
+	return strings.ToUpper(label[:min(len(label), 11)])
+}
+
+// fat32 is a FAT32 where the volume is large enough for one to be told from a
+// FAT16 by its size, which is how drivers tell them (systemd has mkfs.fat make
+// a FAT32 in any case).
+type fat32 struct{ fat.FileSystem }
+
+// Plan implements [volume.Content].
+func (f fat32) Plan(ctx context.Context, g volume.Geometry) (volume.Plan, error) {
+	if g.Size != 0 {
+		large := f.FileSystem
+		large.Type = fat.FAT32
+		p, err := large.Plan(ctx, g)
+		if short := (*volume.SizeError)(nil); !errors.As(err, &short) {
+			return p, err
+		}
+	}
+	return f.FileSystem.Plan(ctx, g)
+}

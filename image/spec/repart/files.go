@@ -1,0 +1,210 @@
+package repart
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/spec"
+)
+
+// files returns the files of a partition.
+func (l *Layout) files(ctx context.Context, d *Definition) (*filetree.Tree, error) {
+	b := &treeBuilder{layout: l, definition: d}
+	for _, c := range d.CopyFiles {
+		err := context.Cause(ctx)
+		if err == nil {
+			err = b.copy(c)
+		}
+		if err != nil {
+			return nil, errors.Join(c.Place.failf("CopyFiles: %w", err), b.close())
+		}
+	}
+	tree, err := b.finish()
+	if err != nil {
+		return nil, errors.Join(err, b.close())
+	}
+	return tree, nil
+}
+
+// treeBuilder puts the files of a partition together.
+type treeBuilder struct {
+	layout     *Layout
+	definition *Definition
+	layers     []filetree.Layer
+}
+
+func (b *treeBuilder) close() error {
+	var errs []error
+	for _, l := range b.layers {
+		errs = append(errs, l.Tree.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// copy adds what a CopyFiles names.
+func (b *treeBuilder) copy(c CopyFiles) error {
+	name, err := b.layout.definitions.resolve(c.Source)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		return err
+	}
+	exclude, all := b.exclude(c)
+	b.layout.Sources = append(b.layout.Sources, spec.Source{Path: name, Exclude: exclude})
+	layer := filetree.Layer{To: strings.TrimPrefix(c.Target, "/"), Exclude: exclude}
+	switch {
+	case all:
+		return nil
+	case info.IsDir():
+		layer.Tree, err = filetree.FromDir(name)
+	case info.Mode().IsRegular():
+		layer.Tree, err = b.single(name, path.Base(c.Target))
+		layer.To = strings.TrimPrefix(path.Dir(c.Target), "/")
+	default:
+		err = fmt.Errorf("%s: is of type %s: want a directory or a regular file", name, info.Mode().Type())
+	}
+	if err != nil {
+		return err
+	}
+	b.layers = append(b.layers, layer)
+	return nil
+}
+
+// single returns the tree of a single file.
+func (b *treeBuilder) single(name, base string) (*filetree.Tree, error) {
+	e, err := fileEntry(name)
+	if err != nil {
+		return nil, err
+	}
+	t := filetree.New()
+	root := filetree.Dir(0o755)
+	root.ModTime = b.layout.Time
+	if _, err := t.Add(".", root); err != nil {
+		return nil, err
+	}
+	_, err = t.Add(base, e)
+	return t, err
+}
+
+// exclude returns the patterns of what is left out of a source, or that all of it
+// is: what ExcludeFiles and ExcludeFilesTarget name, and what belongs to the other
+// partitions, which will be mounted there.
+func (b *treeBuilder) exclude(c CopyFiles) (patterns []string, all bool) {
+	add := func(base, name string) {
+		pattern, whole := excludePattern(base, name)
+		if all = all || whole; pattern != "" {
+			patterns = append(patterns, pattern)
+		}
+	}
+	for _, name := range b.definition.ExcludeFiles {
+		add(c.Source, name)
+	}
+	for _, name := range b.definition.ExcludeFilesTarget {
+		add(c.Target, name)
+	}
+	for _, other := range b.layout.definitions.Partitions {
+		for _, name := range mountPoints[usage(other.Type)] {
+			if other != b.definition && name != c.Source {
+				add(c.Source, name+"/")
+			}
+		}
+	}
+	slices.Sort(patterns)
+	return slices.Compact(patterns), all
+}
+
+// excludePattern returns the pattern, for what is below base, of a path: "" where
+// it is elsewhere. A path with a slash at the end is what is in a directory, and
+// not the directory. It may be all of base.
+func excludePattern(base, name string) (pattern string, all bool) {
+	inside := strings.HasSuffix(name, "/")
+	rel, err := filepath.Rel(base, path.Clean(name))
+	switch {
+	case err != nil:
+		return "", false
+	case rel == ".":
+		if inside {
+			return "/*", false
+		}
+		return "", true
+	case rel == ".." || strings.HasPrefix(rel, "../"):
+		// Is base below it?
+		up, err := filepath.Rel(path.Clean(name), base)
+		return "", err == nil && up != ".." && !strings.HasPrefix(up, "../")
+	}
+	pattern = "/" + strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(rel)
+	if inside {
+		pattern += "/*"
+	}
+	return pattern, false
+}
+
+// finish merges what has been copied and adds what is made.
+func (b *treeBuilder) finish() (*filetree.Tree, error) {
+	d := b.definition
+	tree, err := filetree.Merge(b.layers...)
+	if err != nil {
+		return nil, d.place("CopyFiles").failf("CopyFiles: %w", err)
+	}
+	b.layers = []filetree.Layer{{Tree: tree}}
+	// The root directory is mkfs's, and keeps what it has when files are copied.
+	if _, err := tree.Add(".", b.dir()); err != nil {
+		return nil, err
+	}
+	for _, name := range d.MakeDirectories {
+		if err := b.makeDir(tree, strings.TrimPrefix(name, "/")); err != nil {
+			return nil, d.place("MakeDirectories").failf("MakeDirectories: %w", err)
+		}
+	}
+	for _, s := range d.MakeSymlinks {
+		if err := b.makeSymlink(tree, s); err != nil {
+			return nil, s.Place.failf("MakeSymlinks: %w", err)
+		}
+	}
+	tree.Sort()
+	return tree, nil
+}
+
+func (b *treeBuilder) dir() filetree.Entry {
+	e := filetree.Dir(0o755)
+	e.ModTime = b.layout.Time
+	return e
+}
+
+// makeDir makes a directory, and those above it, where they are missing.
+func (b *treeBuilder) makeDir(tree *filetree.Tree, name string) error {
+	if name == "" || name == "." {
+		return nil
+	}
+	if n, ok := tree.Lookup(name); ok {
+		if n.IsDir() {
+			return nil
+		}
+		return &filetree.PathError{Op: "mkdir", Path: name, Err: filetree.ErrNotDir}
+	}
+	if err := b.makeDir(tree, path.Dir(name)); err != nil {
+		return err
+	}
+	_, err := tree.Add(name, b.dir())
+	return err
+}
+
+func (b *treeBuilder) makeSymlink(tree *filetree.Tree, s MakeSymlink) error {
+	name := strings.TrimPrefix(s.Path, "/")
+	if err := b.makeDir(tree, path.Dir(name)); err != nil {
+		return err
+	}
+	e := filetree.Symlink(s.Target)
+	e.ModTime = b.layout.Time
+	_, err := tree.Add(name, e)
+	return err
+}
