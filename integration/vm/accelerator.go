@@ -16,7 +16,7 @@ import (
 // hang at the first instruction, or fail in the middle of a boot. So whoever starts
 // a machine under KVM sets a time limit to its boot, and tries TCG after it.
 func Accelerators() []Accelerator {
-	if runtime.GOOS != "linux" || refused() {
+	if runtime.GOOS != "linux" || KVMRefused() {
 		return []Accelerator{TCG}
 	}
 	f, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0)
@@ -40,7 +40,8 @@ func RefuseKVM() error {
 	return os.WriteFile(path, []byte(bootID()+"\n"), 0o644)
 }
 
-func refused() bool {
+// KVMRefused reports whether [RefuseKVM] was called since the host was booted.
+func KVMRefused() bool {
 	path, err := refusal()
 	if err != nil {
 		return false

@@ -1,15 +1,20 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/drivebay/drivebay/fixture"
 	"github.com/drivebay/drivebay/integration/vm/guest"
@@ -190,4 +195,39 @@ func TestBadInput(t *testing.T) {
 	r := command(t, ".", []string{"PATH=" + dir}, self(t), "-kernel", "6.1", self(t))
 	require.Equal(t, 125, r.status)
 	require.Contains(t, r.stderr, "QEMU is not installed")
+	r = command(t, ".", []string{"XDG_CACHE_HOME=" + dir}, self(t), "-kernel", "6.1", self(t))
+	require.Equal(t, result{125, "", "vmexec: no kernel 6.1 was fetched: there are none; run vmexec -fetch, or name an image with -kernel\n"}, r)
+}
+
+// TestKilled wants kill -9 to leave no QEMU behind.
+func TestKilled(t *testing.T) {
+	need(t)
+	cmd := exec.Command(self(t), "-kernel", "6.1", "-tool", "sleep", "--", "/bin/sh", "-c", "echo runs; sleep 600")
+	cmd.Env = append(os.Environ(), asCommandEnv+"=1")
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "runs\n", line)
+
+	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", cmd.Process.Pid))
+	require.NoError(t, err)
+	var children []string
+	for _, list := range lists {
+		b, err := os.ReadFile(list)
+		require.NoError(t, err)
+		children = append(children, strings.Fields(string(b))...)
+	}
+	require.Len(t, children, 1)
+	qemu, err := strconv.Atoi(children[0])
+	require.NoError(t, err)
+	fd, err := unix.PidfdOpen(qemu, 0)
+	require.NoError(t, err)
+	defer unix.Close(fd)
+	require.NoError(t, cmd.Process.Kill())
+	require.Error(t, cmd.Wait())
+	ended, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int((30 * time.Second).Milliseconds()))
+	require.NoError(t, err)
+	require.Equal(t, 1, ended, "QEMU, process %d, still runs", qemu)
 }

@@ -36,6 +36,8 @@ func TestMain(m *testing.M) {
 	case "signal":
 		fmt.Println("ready")
 		time.Sleep(time.Minute)
+	case "exit":
+		os.Exit(7)
 	case "sleep":
 		time.Sleep(time.Minute)
 	}
@@ -93,8 +95,10 @@ func read(path string) string {
 	return strings.TrimSpace(string(b))
 }
 
-// crash panics the kernel.
+// crash writes more to the console than is kept of it, in lines that are longer than
+// a terminal's, and panics the kernel.
 func crash() {
+	_ = os.WriteFile("/dev/console", []byte(strings.Repeat(strings.Repeat("noise ", 1000)+"\n", 60)), 0)
 	_ = os.WriteFile("/proc/sys/kernel/sysrq", []byte("1"), 0)
 	_ = os.WriteFile("/proc/sysrq-trigger", []byte("c"), 0)
 	time.Sleep(time.Minute)
@@ -162,7 +166,7 @@ func TestProgramSeesWhatItWasGiven(t *testing.T) {
 	require.Equal(t, []string{"-rw-r--r-- 0 elsewhere", "-rw-r----- 20000 new", "-rw------- 3 old"}, names)
 }
 
-// TestPanic has the kernel die while the program runs.
+// TestPanic has the kernel die while the program runs, with its console full.
 func TestPanic(t *testing.T) {
 	_, err := guest.Run(t.Context(), vm.Machine{}, program(t, "crash"), guest.Streams{})
 	require.ErrorIs(t, err, guest.ErrDied)
@@ -172,6 +176,7 @@ func TestPanic(t *testing.T) {
 	var console *guest.ConsoleError
 	require.ErrorAs(t, err, &console)
 	require.Contains(t, console.Console, "Kernel panic - not syncing")
+	require.LessOrEqual(t, len(console.Console), 16<<10, "no more than one reads")
 }
 
 // TestSignal passes a signal on to the program.
@@ -194,6 +199,33 @@ func TestHangAtBoot(t *testing.T) {
 	_, err := guest.Run(t.Context(), vm.Machine{Accelerator: vm.TCG}, program(t, "sleep"), guest.Streams{})
 	require.ErrorIs(t, err, guest.ErrBoot)
 	require.ErrorContains(t, err, "the guest has not booted in 10ms; the guest's console")
+}
+
+// TestKVMThatDoesNotBoot has a QEMU whose processor stands still under KVM: the
+// machine is started with TCG, and the next one tries KVM no more.
+func TestKVMThatDoesNotBoot(t *testing.T) {
+	p := program(t, "exit")
+	qemu := filepath.Join(t.TempDir(), "qemu")
+	require.NoError(t, os.WriteFile(qemu, []byte(`#!/bin/sh
+case "$*" in
+*"-accel kvm -cpu host"*) echo kvm >>"$0.log" ;;
+*) echo tcg >>"$0.log"; exec qemu-system-x86_64 "$@" ;;
+esac
+for arg; do
+	shift
+	case "$arg" in kvm) arg=tcg ;; host) arg=max ;; esac
+	set -- "$@" "$arg"
+done
+exec qemu-system-x86_64 "$@" -S
+`), 0o755))
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	guest.SetKVM(t, time.Second)
+	for range 2 {
+		status, err := guest.Run(t.Context(), vm.Machine{QEMU: qemu}, p, guest.Streams{})
+		require.NoError(t, err)
+		require.Equal(t, 7, status.Code)
+	}
+	require.Equal(t, "kvm\ntcg\ntcg\n", read(qemu+".log")+"\n")
 }
 
 func TestContext(t *testing.T) {

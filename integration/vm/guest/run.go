@@ -13,10 +13,12 @@ import (
 )
 
 // Time limits from QEMU's start to init's first word. Under TCG a busy host may
-// give a guest a tenth of a processor.
+// give a guest a tenth of a processor. They are variables for the tests' sake, as is
+// what the host has.
 var (
 	bootLimitKVM = 10 * time.Second
-	bootLimitTCG = 90 * time.Second // a variable for the tests' sake
+	bootLimitTCG = 90 * time.Second
+	accelerators = vm.Accelerators
 )
 
 // cmdLine are the kernel's arguments: those that let it report and end, then those
@@ -98,19 +100,19 @@ const baseMemory = 160 << 20
 
 // attempts starts the machine until it boots.
 func attempts(ctx context.Context, m vm.Machine, p Program, s Streams) (Status, error) {
-	accelerators := []vm.Accelerator{m.Accelerator}
+	choice := []vm.Accelerator{m.Accelerator}
 	if m.Accelerator == "" {
-		accelerators = vm.Accelerators()
+		choice = accelerators()
 	}
-	accelerators = append(accelerators, accelerators[len(accelerators)-1])
+	choice = append(choice, choice[len(choice)-1])
 	var errs []error
-	for _, a := range accelerators {
+	for _, a := range choice {
 		m.Accelerator = a
 		status, err := attempt(ctx, m, p, s)
 		var panicked *vm.PanicError
 		again := errors.Is(err, ErrBoot) && ctx.Err() == nil && (a == vm.KVM || !errors.As(err, &panicked))
 		if !again {
-			if a == vm.TCG && accelerators[0] == vm.KVM && status.Booted > 0 {
+			if a == vm.TCG && choice[0] == vm.KVM && status.Booted > 0 {
 				_ = vm.RefuseKVM() // at worst the next run tries it again
 			}
 			return status, err
@@ -145,11 +147,15 @@ func attempt(ctx context.Context, m vm.Machine, p Program, s Streams) (Status, e
 	return status, nil
 }
 
-// consoleLines is how many of the last lines an error shows: a panic takes some 50.
-const consoleLines = 60
+// What an error shows of the console's end: a panic takes some 50 lines.
+const (
+	consoleLines = 60
+	consoleBytes = 16 << 10
+)
 
 func withConsole(err error, guest *vm.VM) error {
-	lines := strings.Split(strings.TrimSpace(guest.Console()), "\n")
+	text := strings.TrimSpace(guest.Console())
+	lines := strings.Split(text[max(0, len(text)-consoleBytes):], "\n")
 	lines = lines[max(0, len(lines)-consoleLines):]
 	return &ConsoleError{Err: err, Console: strings.Join(lines, "\n")}
 }

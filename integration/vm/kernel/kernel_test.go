@@ -47,6 +47,26 @@ func TestFetched(t *testing.T) {
 	}
 }
 
+// TestFetchTakesTheNewest pins versions that no archive has.
+func TestFetchTakesTheNewest(t *testing.T) {
+	pinned := fetched(t)[0]
+	p := kernel.Packages()[0]
+	p.Version = "0-0"
+	k, err := kernel.Fetch(t.Context(), p)
+	require.NoError(t, err)
+	require.Equal(t, series(pinned.Release), series(k.Release))
+
+	p.Meta = ""
+	_, err = kernel.Fetch(t.Context(), p)
+	require.ErrorContains(t, err, "fetch kernel "+p.Name+"=0-0: apt-get download ")
+	p.Meta = "linux-image-no-such"
+	_, err = kernel.Fetch(t.Context(), p)
+	require.ErrorContains(t, err, "linux-image-no-such: exit status 100: E: No packages found")
+}
+
+// series returns "6.1" of "6.1.0-56-cloud-amd64".
+func series(release string) string { return strings.Join(strings.Split(release, ".")[:2], ".") }
+
 // TestModulesAsDepmod lets kmod judge what needs what.
 func TestModulesAsDepmod(t *testing.T) {
 	depmod := fixture.RequireTool(t, "depmod")
