@@ -12,14 +12,26 @@ import (
 	"strings"
 )
 
+// TarOptions says how an archive is read. Its zero value is as [FromTar] and
+// [OpenTar] read it.
+type TarOptions struct {
+	// LastWins lets a member take the place of an earlier one of the same name,
+	// as it does where tar unpacks the archive: those that tar -r has added to
+	// have such members. Zero refuses them with an [ErrExist].
+	LastWins bool
+}
+
 // OpenTar returns the tree of a tar archive in a file: see [FromTar]. The file
 // stays open until the tree is closed.
-func OpenTar(name string) (*Tree, error) {
+func OpenTar(name string) (*Tree, error) { return TarOptions{}.Open(name) }
+
+// Open does [OpenTar] with the options.
+func (o TarOptions) Open(name string) (*Tree, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	t, err := fromTar(f, f)
+	t, err := o.from(f, f)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), f.Close())
 	}
@@ -38,16 +50,20 @@ func OpenTar(name string) (*Tree, error) {
 // is unpacked into a temporary file without a name, in [os.TempDir], which is
 // there until the tree is closed; it has holes where the archive has zeros.
 //
-// As tar does, a later file replaces an earlier one of the same name, and sets
-// the metadata of an earlier directory. Nothing replaces a directory that is not
-// empty. Names are relative to the root; a leading "./" is dropped. Refused are
+// A directory that comes again sets the metadata of the earlier one. Any other name
+// that comes again is an [ErrExist] that tells where both members are; a
+// [TarOptions] can let the last win. Nothing replaces a directory that is not empty.
+// Names are relative to the root; a leading "./" is dropped. Refused are
 // names that are absolute, contain ".." or lead through anything that is not a
 // directory, and an archive that has no end. Whiteouts (".wh.name") are files as
 // any other: see [Merge].
-func FromTar(r io.Reader) (*Tree, error) { return fromTar(r, nil) }
+func FromTar(r io.Reader) (*Tree, error) { return TarOptions{}.From(r) }
 
-// fromTar reads a tree from r. The tree closes file, if it is not nil.
-func fromTar(r io.Reader, file io.Closer) (*Tree, error) {
+// From does [FromTar] with the options.
+func (o TarOptions) From(r io.Reader) (*Tree, error) { return o.from(r, nil) }
+
+// from reads a tree from r. The tree closes file, if it is not nil.
+func (o TarOptions) from(r io.Reader, file io.Closer) (*Tree, error) {
 	in, err := newTarInput(r)
 	if err != nil {
 		return nil, fmt.Errorf("tar: %w", err)
@@ -57,7 +73,7 @@ func fromTar(r io.Reader, file io.Closer) (*Tree, error) {
 		err = src.watch(r)
 	}
 	t := New()
-	tr := &tarReader{t: t, in: in, src: src, tar: tar.NewReader(in)}
+	tr := &tarReader{TarOptions: o, t: t, in: in, src: src, tar: tar.NewReader(in)}
 	tr.part(0)
 	if err == nil {
 		err = tr.read()
@@ -74,12 +90,14 @@ func fromTar(r io.Reader, file io.Closer) (*Tree, error) {
 
 // tarReader reads an archive into a tree.
 type tarReader struct {
+	TarOptions
 	t     *Tree
 	in    tarInput
 	src   *tarSource
 	parts []uint16 // numbers of the archive's sources
 	tar   *tar.Reader
-	end   int64 // of the last member, in bytes of the archive
+	begin int64 // of the present member, in bytes of the archive
+	end   int64 // of the last member
 }
 
 func (r *tarReader) read() error {
@@ -91,6 +109,7 @@ func (r *tarReader) read() error {
 		if err != nil {
 			return fmt.Errorf("tar: after %d bytes: %w", r.in.pos(), unexpected(err))
 		}
+		r.begin = r.end
 		if err := r.member(h); err != nil {
 			return err
 		}
@@ -166,13 +185,44 @@ func (r *tarReader) part(i int64) uint16 {
 	return r.parts[i]
 }
 
-// mayRemove allows a member to take the place of what has come before, but for
-// directories that are not empty.
+// mayRemove allows a member to take the place of what has come before, where it
+// may, but for directories that are not empty.
 func (r *tarReader) mayRemove(i uint32) error {
 	for range r.t.children(i) {
 		return fmt.Errorf("%w: as a directory that is not empty", ErrExist)
 	}
-	return nil
+	if r.LastWins {
+		return nil
+	}
+	first, err := r.find(Node{r.t, i}.Path())
+	if err != nil {
+		return fmt.Errorf("%w: looking for the first: %w", ErrExist, err)
+	}
+	return fmt.Errorf("%w: the archive has it at byte %d and again at %d: want one, or that the last wins", ErrExist, first, r.begin)
+}
+
+// find returns where the first member of a name is, in bytes of the archive. It goes
+// through the archive again, to say it in an error.
+func (r *tarReader) find(path string) (begin int64, err error) {
+	in := io.NewSectionReader(r.in, 0, r.begin)
+	again := tar.NewReader(in)
+	for {
+		h, err := again.Next()
+		if err != nil {
+			return 0, unexpected(err)
+		}
+		if name, _ := tarPath(h.Name); name == path && h.Typeflag != tar.TypeXGlobalHeader && h.Typeflag != 'V' {
+			return begin, nil
+		}
+		if _, err := io.Copy(io.Discard, again); err != nil {
+			return 0, err
+		}
+		pos, err := in.Seek(0, io.SeekCurrent)
+		if err != nil {
+			return 0, err
+		}
+		begin = roundUp(pos, tarBlock)
+	}
 }
 
 // link adds a hard link. A link to itself changes nothing.

@@ -77,7 +77,7 @@ func TestFromTarNames(t *testing.T) {
 		{"255 bytes", []tar.Header{reg(strings.Repeat("x", 255), 0)}, []string{strings.Repeat("x", 255) + " -rw-r--r-- 0"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			tr, err := filetree.FromTar(bytes.NewReader(archive(t, tt.members...)))
+			tr, err := filetree.TarOptions{LastWins: true}.From(bytes.NewReader(archive(t, tt.members...)))
 			require.NoError(t, err)
 			got := list(t, tr)
 			require.Equal(t, tt.want, got[1:])
@@ -90,6 +90,43 @@ func TestFromTarNames(t *testing.T) {
 					require.NoError(t, err)
 					require.Equal(t, strings.Repeat("x", int(n.Size())), text)
 				}
+			}
+		})
+	}
+}
+
+// TestFromTarRefusesNamesTwice has archives in a file and from a pipe.
+func TestFromTarRefusesNamesTwice(t *testing.T) {
+	long := strings.Repeat("long/", 60) + "a"
+	for _, tt := range []struct {
+		name    string
+		members []tar.Header
+		want    string // "" for none
+	}{
+		{"files", []tar.Header{reg("a", 600), reg("b", 1), reg("./a", 2)}, "tar a: file already exists: the archive has it at byte 0 and again at 2560: want one, or that the last wins"},
+		{"the same, behind others", []tar.Header{dir("d"), reg("d/a", 1), symlink("b", "d"), reg("d/a", 1)},
+			"tar d/a: file already exists: the archive has it at byte 512 and again at 2048: want one, or that the last wins"},
+		{"a long name, of three headers", []tar.Header{reg("x", 1), reg(long, 1), reg(long, 1)},
+			"tar " + long + ": file already exists: the archive has it at byte 1024 and again at 3072: want one, or that the last wins"},
+		{"a link for a file", []tar.Header{reg("a", 0), reg("b", 0), link("a", "b")},
+			"tar a: file already exists: the archive has it at byte 0 and again at 1024: want one, or that the last wins"},
+		{"a file for a link", []tar.Header{reg("b", 0), link("a", "b"), reg("a", 0)},
+			"tar a: file already exists: the archive has it at byte 512 and again at 1024: want one, or that the last wins"},
+		{"an empty directory for a file", []tar.Header{reg("a", 0), dir("a")},
+			"tar a: file already exists: the archive has it at byte 0 and again at 512: want one, or that the last wins"},
+		{"a directory again", []tar.Header{dir("a"), reg("a/b", 0), dir("a")}, ""},
+		{"a link to itself", []tar.Header{reg("a", 0), link("b", "a"), link("b", "a")}, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			whole := archive(t, tt.members...)
+			for _, r := range []io.Reader{bytes.NewReader(whole), bytes.NewBuffer(whole)} {
+				_, err := filetree.FromTar(r)
+				if tt.want == "" {
+					require.NoError(t, err)
+					continue
+				}
+				require.ErrorIs(t, err, filetree.ErrExist)
+				require.EqualError(t, err, tt.want)
 			}
 		})
 	}
