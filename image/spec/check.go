@@ -78,7 +78,7 @@ func (d *decoder) checkContent(c *Content) {
 // What can be said of files by their keys: of those of a source, and of a single
 // one by what it is.
 var (
-	sourceKeys = []string{"from", "to", "exclude", "override", "whiteouts", "owner", "mode", "dir-mode", "time"}
+	sourceKeys = []string{"from", "to", "exclude", "override", "whiteouts", "duplicates", "owner", "mode", "dir-mode", "time"}
 	entryKeys  = []string{"path", "owner", "mode", "time", "xattrs"}
 	entryKinds = []string{"text", "file", "directory", "symlink", "link", "device", "fifo"}
 )
@@ -111,6 +111,9 @@ func (d *decoder) checkFile(f *File) {
 	}
 	if f.From == "" {
 		d.failAt(f.of("from"), errors.New("from is empty: want a directory or an archive"))
+	}
+	if f.has("duplicates") && f.Duplicates != duplicatesLast {
+		d.failAt(f.of("duplicates"), fmt.Errorf("duplicates %q: want %s, or no such key to refuse them", f.Duplicates, duplicatesLast))
 	}
 	if err := checkPatterns(filetree.Layer{Exclude: f.Exclude}); err != nil {
 		d.failAt(f.of("exclude"), err)

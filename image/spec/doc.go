@@ -138,6 +138,8 @@
 //     wins.
 //   - whiteouts: true for a layer of a container image, of which .wh.name removes
 //     name from what is below (OCI image specification).
+//   - duplicates: last for an archive that has a name twice, as tar -r makes them,
+//     of which the last is taken. Left out, such an archive is refused.
 //
 // One that is made has a path and one of text, file, directory, symlink, link,
 // device and fifo:

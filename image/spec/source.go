@@ -149,7 +149,7 @@ func (l *Layout) source(f *File) (layer filetree.Layer, err error) {
 	case info.IsDir():
 		layer.Tree, err = filetree.FromDir(name)
 	case info.Mode().IsRegular():
-		layer.Tree, err = filetree.OpenTar(name)
+		layer.Tree, err = filetree.TarOptions{LastWins: f.Duplicates == duplicatesLast}.Open(name)
 	default:
 		err = fmt.Errorf("%s: is of type %s: want a directory or an archive", name, info.Mode().Type())
 	}

@@ -88,6 +88,9 @@ type Blob struct {
 	place
 }
 
+// duplicatesLast is the value of File.Duplicates.
+const duplicatesLast = "last"
+
 // File describes files of a content: those of a source (From), or a single one
 // (Path). Later ones win.
 type File struct {
@@ -96,6 +99,9 @@ type File struct {
 	Exclude   []string   `yaml:"exclude"`
 	Override  []Override `yaml:"override"`
 	Whiteouts bool       `yaml:"whiteouts"`
+	// Duplicates is "last" for an archive of which the last member of a name
+	// counts. Zero refuses one that has a name twice.
+	Duplicates string `yaml:"duplicates"`
 
 	Path      string  `yaml:"path"`
 	Text      *string `yaml:"text"`
