@@ -24,6 +24,9 @@
 //	defer c.Close()
 //	health, err := c.SMARTLog(ctx)
 //
+// Where a namespace has protection information, [Namespace.Protect] makes it as a host
+// does, with guards of 16, 32 and 64 bits; ProtectionAction leaves it to the drive.
+//
 // # Errors
 //
 // A status that is not success is a [CommandError], and errors.Is finds the

@@ -24,8 +24,8 @@ var (
 	ErrNotNVMe = errors.New("not an NVMe device node")
 
 	// ErrGone says that the drive has been pulled out, or its driver unbound, and
-	// that the node leads nowhere. A command that was under way then may end with
-	// StatusHostPathError or StatusAbortedByHost instead.
+	// that the node leads nowhere. Until Linux has removed the drive, commands may end
+	// with syscall.EIO, StatusHostPathError or StatusAbortedByHost instead.
 	ErrGone = errors.New("the drive is gone")
 
 	// ErrNotLive says that the controller stayed in a state other than live

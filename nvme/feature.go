@@ -154,6 +154,10 @@ func (c *Controller) ReadFeature(ctx context.Context, f Feature, o FeatureOption
 // WriteFeature sets the feature to f (Set Features: NVMe Base 2.0, 5.27). Some
 // drives answer with the value that they made of it, which f then holds: the
 // number of queues is one.
+//
+// NB: Debian's Linux 6.12.117 refuses, with os.ErrPermission and root too, to set
+// what it works with itself: the number of queues, autonomous power states, the host
+// memory buffer, keep alive and the host's behavior. 6.1 lets them through.
 func (c *Controller) WriteFeature(ctx context.Context, f Feature, o FeatureOptions) error {
 	const op = "set features"
 	if err := o.check(op, f.query()); err != nil {
