@@ -107,14 +107,10 @@ func TestAttachNamespace(t *testing.T) {
 	ctx := t.Context()
 	c := controllers[0]
 	both := []uint16{0, 1}
-	lists := func() {
-		for i := range controllers {
-			requireLists(t, controllers[i], paths[i])
-		}
-	}
-	lists()
 	require.NoError(t, c.AttachNamespace(ctx, 2, both...))
-	lists()
+	for i := range controllers {
+		requireLists(t, controllers[i], paths[i])
+	}
 	for _, c := range controllers {
 		require.NoError(t, c.Rescan(ctx))
 	}
@@ -127,7 +123,7 @@ func TestAttachNamespace(t *testing.T) {
 	require.ErrorIs(t, ours, nvme.StatusAlreadyAttached)
 
 	require.NoError(t, c.DetachNamespace(ctx, 2, 1))
-	lists()
+	requireLists(t, controllers[1], paths[1])
 	_, theirs = run(t, "detach-ns", paths[0], "-n", "2", "-c", "1")
 	ours = cause(t, c.DetachNamespace(ctx, 2, 1))
 	require.Equal(t, theirs, ours)
@@ -139,7 +135,7 @@ func TestAttachNamespace(t *testing.T) {
 
 	_, theirs = run(t, "detach-ns", paths[0], "-n", "2", "-c", "0")
 	require.NoError(t, theirs)
-	lists()
+	requireLists(t, c, paths[0])
 	for _, c := range controllers {
 		require.NoError(t, c.Rescan(ctx))
 	}
