@@ -47,13 +47,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestUEFIBootsADisk builds a disk with a kernel and its initramfs in the ESP, and
-// lets UEFI firmware boot it.
-func TestUEFIBootsADisk(t *testing.T) {
-	fixture.RequireTool(t, "qemu-system-x86_64", "apt-get", "dpkg-deb")
+// bootsByUEFI builds a disk with a kernel and its initramfs in the ESP, and lets
+// UEFI firmware boot it.
+func bootsByUEFI(t *testing.T, k *kernel.Kernel) {
 	fixture.RequireFile(t, firmware, variables)
-	k, err := kernel.Fetch(t.Context(), kernel.Packages()[0])
-	require.NoError(t, err)
 	tree := espTree(t, k)
 	for _, sector := range []int{512, 4096} {
 		t.Run(fmt.Sprintf("sectors of %d", sector), func(t *testing.T) {
