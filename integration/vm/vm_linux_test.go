@@ -65,8 +65,7 @@ func parent() {
 }
 
 // machine returns a machine that boots the test binary in a mode.
-func machine(t *testing.T, mode string, devices ...vm.Device) vm.Machine {
-	k := testKernel(t)
+func machine(t *testing.T, k *kernel.Kernel, mode string, devices ...vm.Device) vm.Machine {
 	exe, err := os.Executable()
 	require.NoError(t, err)
 	program := guest.Program{
@@ -82,13 +81,6 @@ func machine(t *testing.T, mode string, devices ...vm.Device) vm.Machine {
 	m := guest.Machine(vm.Machine{Devices: devices}, program)
 	m.Initramfs = f.Name()
 	return m
-}
-
-func testKernel(t *testing.T) *kernel.Kernel {
-	fixture.RequireTool(t, "qemu-system-x86_64", "apt-get", "dpkg-deb")
-	k, err := kernel.Fetch(t.Context(), kernel.Packages()[0])
-	require.NoError(t, err)
-	return k
 }
 
 // output gives the lines that the program in the guest prints.
@@ -114,12 +106,22 @@ func output(t *testing.T, v *vm.VM) func() string {
 	}
 }
 
-// TestHotPlugAndReset boots once and does to the machine what one can do to it.
+// TestHotPlugAndReset boots each kernel once and does to the machine what one can do
+// to it.
 func TestHotPlugAndReset(t *testing.T) {
+	fixture.RequireTool(t, "qemu-system-x86_64", "apt-get", "dpkg-deb")
+	for _, p := range kernel.Packages() {
+		k, err := kernel.Fetch(t.Context(), p)
+		require.NoError(t, err)
+		t.Run(k.Release, func(t *testing.T) { hotPlugAndReset(t, k) })
+	}
+}
+
+func hotPlugAndReset(t *testing.T, k *kernel.Kernel) {
 	drive := func(id, port string) *vm.NVMe {
 		return &vm.NVMe{ID: id, Port: port, Namespaces: []vm.Namespace{{Disk: vm.Disk{Size: 8 << 20}}}}
 	}
-	m := machine(t, "drives", &vm.RootPort{ID: "port1", Slot: 1}, &vm.RootPort{ID: "port2", Slot: 2}, drive("first", "port1"))
+	m := machine(t, k, "drives", &vm.RootPort{ID: "port1", Slot: 1}, &vm.RootPort{ID: "port2", Slot: 2}, drive("first", "port1"))
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	v, err := vm.Start(ctx, m)

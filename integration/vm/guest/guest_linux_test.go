@@ -104,18 +104,30 @@ func crash() {
 	time.Sleep(time.Minute)
 }
 
+// program returns the test binary in a mode, for the oldest kernel.
 func program(t *testing.T, mode string) guest.Program {
+	return programOn(t, kernel.Packages()[0], mode)
+}
+
+func programOn(t *testing.T, p kernel.Package, mode string) guest.Program {
 	fixture.RequireTool(t, "qemu-system-x86_64", "apt-get", "dpkg-deb")
-	k, err := kernel.Fetch(t.Context(), kernel.Packages()[0])
+	k, err := kernel.Fetch(t.Context(), p)
 	require.NoError(t, err)
 	exe, err := os.Executable()
 	require.NoError(t, err)
 	return guest.Program{Path: exe, Dir: "/", Env: []string{modeEnv + "=" + mode}, Kernel: k}
 }
 
-// TestProgramSeesWhatItWasGiven does all that a guest can do in one boot.
+// TestProgramSeesWhatItWasGiven does all that a guest can do in one boot of each
+// kernel.
 func TestProgramSeesWhatItWasGiven(t *testing.T) {
 	fixture.RequireTool(t, "blkid")
+	for _, p := range kernel.Packages() {
+		t.Run(p.Name, func(t *testing.T) { seesWhatItWasGiven(t, programOn(t, p, "report")) })
+	}
+}
+
+func seesWhatItWasGiven(t *testing.T, p guest.Program) {
 	dir := t.TempDir()
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "testdata"), 0o755))
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "out"), 0o755))
@@ -123,7 +135,6 @@ func TestProgramSeesWhatItWasGiven(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "out", "old"), []byte("old"), 0o600))
 	require.NoError(t, os.Symlink("input", filepath.Join(dir, "testdata", "link")))
 
-	p := program(t, "report")
 	p.Args = []string{"-flag", "two words", "späte"}
 	p.Env = append(p.Env, "NAME=a value", "PATH=/usr/sbin:/usr/bin")
 	p.Dir = dir
