@@ -175,7 +175,7 @@ func TestParseSize(t *testing.T) {
 		{"010", -1}, {"0x10", -1}, {"1_000", -1}, {"1 gig", -1}, {"1mib", -1}, {"1 2MiB", -1}, {".5KiB", -1}, {"5.KiB", -1},
 		{"1/2KiB", -1}, {" 1", -1}, {strings.Repeat("9", 100000), -1}, {"١MiB", -1},
 	} {
-		got, err := parseSize(tc.text)
+		got, err := ParseSize(tc.text)
 		if tc.want < 0 {
 			require.Error(t, err, tc.text)
 			continue

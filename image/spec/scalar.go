@@ -45,9 +45,9 @@ var units = map[string]int64{
 
 var errSize = errors.New("want a number of bytes with an optional unit (KiB, MiB, GiB, TiB, or kB, MB, GB, TB), such as 64MiB or 1.5GiB")
 
-// parseSize takes "512", "64MiB", "64 MiB" and "1.5GiB", as long as it comes to a
+// ParseSize takes a size as specs have it: "512", "64MiB", "64 MiB" and "1.5GiB", as long as it comes to a
 // whole number of bytes.
-func parseSize(text string) (Size, error) {
+func ParseSize(text string) (Size, error) {
 	end := strings.LastIndexAny(text, "0123456789") + 1
 	number, unit := text[:end], strings.TrimLeft(text[end:], " ")
 	factor, ok := units[unit]
@@ -108,7 +108,7 @@ func parseFree(text string) (f Free, err error) {
 			f.Percent += int(p)
 			continue
 		}
-		n, err := parseSize(term)
+		n, err := ParseSize(term)
 		if err != nil {
 			return f, errors.New("want a percentage, or a number of bytes with an optional unit, or their sum, such as 25%, 100MiB or 10%+1GiB")
 		}
@@ -158,7 +158,7 @@ func parseJournal(text string) (Journal, error) {
 	if text == "none" {
 		return -1, nil
 	}
-	n, err := parseSize(text)
+	n, err := ParseSize(text)
 	if err != nil || n == 0 {
 		return 0, errors.New("want a size such as 64MiB, or none")
 	}
@@ -327,7 +327,7 @@ func parseAttribute(text string) (a image.Attributes, err error) {
 var scalars = func() map[reflect.Type]func(string) (any, error) {
 	all := map[reflect.Type]func(string) (any, error){}
 	for _, s := range []scalar{
-		of(parseSize), of(parseFree), of(parseReserved), of(parseJournal), of(parseDiskID), of(parseVolumeID), of(parseUUID),
+		of(ParseSize), of(parseFree), of(parseReserved), of(parseJournal), of(parseDiskID), of(parseVolumeID), of(parseUUID),
 		of(parseTime), of(parseOwner), of(parseMode), of(parseDevice), of(parseTable), of(parseType), of(parseAttribute),
 		of(parseCompression),
 	} {

@@ -18,6 +18,7 @@ type buildOptions struct {
 	device      bool
 	sync        bool
 	json, quiet bool
+	overrides
 }
 
 func buildCommand(f *flag.FlagSet) func(context.Context, env, []string) error {
@@ -27,6 +28,7 @@ func buildCommand(f *flag.FlagSet) func(context.Context, env, []string) error {
 	f.BoolVar(&o.sync, "sync", false, "")
 	f.BoolVar(&o.json, "json", false, "")
 	f.BoolVar(&o.quiet, "q", false, "")
+	o.flags(f)
 	return func(ctx context.Context, e env, args []string) error { return o.build(ctx, e, args[0]) }
 }
 
@@ -47,24 +49,13 @@ func (o *buildOptions) build(ctx context.Context, e env, specName string) error 
 		}
 	}
 	progress.step("reading the sources of " + baseName(specName))
-	l, err := layoutOf(ctx, e, specName)
+	d, err := o.describe(ctx, e, specName)
 	if err != nil {
 		return err
 	}
-	defer l.Close()
-	if o.out != "-" {
-		if err := outside(o.out, l.Sources); err != nil {
-			return err
-		}
-	}
-	if err := out.prepare(&l.Layout); err != nil {
-		return err
-	}
-	p, err := l.Plan(ctx)
+	defer d.Close()
+	p, err := o.plan(ctx, d, out, progress)
 	if err != nil {
-		return err
-	}
-	if p, err = o.fit(out, p, progress); err != nil {
 		return err
 	}
 	progress.plan(p)
@@ -76,6 +67,26 @@ func (o *buildOptions) build(ctx context.Context, e env, specName string) error 
 		return err
 	}
 	return progress.done(o.out, p.Size, written)
+}
+
+// plan plans what is described for the output, and tells what has become of it.
+func (o *buildOptions) plan(ctx context.Context, d *description, out output, progress *progress) (*image.Plan, error) {
+	if o.out != "-" {
+		if err := outside(o.out, d.sources); err != nil {
+			return nil, err
+		}
+	}
+	if err := out.prepare(d.Layout); err != nil {
+		return nil, err
+	}
+	p, err := d.Plan(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, line := range d.omitted() {
+		progress.step(line)
+	}
+	return o.fit(out, p, progress)
 }
 
 // fit makes the plan one for the output, and tells where that is another one than

@@ -22,7 +22,7 @@ func device(t *testing.T, size int64, sector int) *fixture.AttachedDisk {
 	t.Helper()
 	old := image.Raw{Size: size / 2, Open: func() (io.ReadCloser, error) { return io.NopCloser(io.LimitReader(ones{}, size/2)), nil }}
 	s := writeSpec(t, "partitions: [{size: 1MiB, content: {format: ext4, journal: none}}]")
-	l, err := layoutOf(t.Context(), env{}, s)
+	l, err := new(overrides).describe(t.Context(), env{}, s)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = l.Close() })
 	return fixture.Disk(t, image.Layout{Size: size, SectorSize: sector, Partitions: []image.Partition{

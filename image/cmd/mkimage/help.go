@@ -36,25 +36,71 @@ A first image, of a directory named rootfs:
 
 All that a description may say:
 https://pkg.go.dev/github.com/drivebay/drivebay/image/spec
+
+Or take systemd's partition definitions as they are: "mkimage help repart.d".
+`
+
+// describeFlags tells of the flags of all commands that read a SPEC.
+const describeFlags = `    --size SIZE   the size of the disk, such as 2GiB, in place of SPEC's
+    --seed UUID   what UUIDs are derived from, in place of SPEC's
+    --root DIR    where the paths of systemd's definitions begin
+
+`
+
+// repartHelp tells of systemd's definitions.
+const repartHelp = `mkimage plan DIR
+mkimage build DIR -o OUT
+mkimage verify IMAGE DIR
+
+DIR is a directory of partition definitions as systemd-repart reads them: files
+named *.conf, with drop-ins in *.conf.d, which repart.d(5) describes.
+
+    cat > repart.d/10-esp.conf <<'END'
+    [Partition]
+    Type=esp
+    Format=vfat
+    CopyFiles=/efi:/
+    SizeMinBytes=64M
+    SizeMaxBytes=64M
+    END
+    cat > repart.d/20-root.conf <<'END'
+    [Partition]
+    Type=root
+    CopyFiles=/:/
+    Minimize=guess
+    END
+    mkimage build repart.d -o disk.img --root ./rootfs --size 2GiB
+
+The disk is the one that "systemd-repart --empty=create" makes of the same
+definitions with the same --seed, --size and --root: the same places, sizes,
+types, names, UUIDs and flags. Without --size it is as small as the partitions
+allow (--size=auto). Without --seed one is made of the definitions. What is not
+supported, such as Encrypt and for now Verity, is an error. All of it:
+
+https://pkg.go.dev/github.com/drivebay/drivebay/image/spec/repart
 `
 
 // helps are the texts of "mkimage help COMMAND".
 var helps = map[string]string{
+	"repart.d": repartHelp,
 	"plan": `mkimage plan SPEC [--json]
+       [--size SIZE] [--seed UUID] [--root DIR]
 
 Shows the disk that SPEC describes: where each partition will be and what it
 will hold. It reads the names and sizes of the sources, not what is in the
 files, and writes nothing. What cannot be built is an error here already.
 
-SPEC is a file, or - for standard input. Relative paths in it begin at its own
-directory.
+SPEC is a file in YAML, or - for standard input. Relative paths in it begin at
+its own directory. Or it is a directory of systemd's partition definitions: see
+"mkimage help repart.d".
 
-    --json   one object for machines. Its keys are table, sectorSize, size, id
+` + describeFlags + `    --json   one object for machines. Its keys are table, sectorSize, size, id
              and partitions; those of each partition number, name, type, id,
              start, size, attributes, hybridType, format, label, uuid, used,
              files and dropped. Sizes are in bytes.
 `,
 	"build": `mkimage build SPEC -o OUT [--device] [--sync] [--json | -q]
+       [--size SIZE] [--seed UUID] [--root DIR]
 
 Builds the disk that SPEC describes and writes it to OUT, which is
 
@@ -76,10 +122,11 @@ that neither says are the environment's SOURCE_DATE_EPOCH, or 1980-01-01. OUT
 has to be outside of the sources, or excluded from them: the next build would
 take it for one.
 
-SPEC is a file, or - for standard input. Relative paths in it begin at its own
-directory.
+SPEC is a file in YAML, or - for standard input. Relative paths in it begin at
+its own directory. Or it is a directory of systemd's partition definitions: see
+"mkimage help repart.d".
 
-    -o OUT     where the image goes
+` + describeFlags + `    -o OUT     where the image goes
     --device   OUT is a disk, and what is on it may be lost
     --sync     wait until the image is on stable storage; always so for a disk
     --json     progress for machines: an object a line, on standard output, or
@@ -111,12 +158,13 @@ below it.
               attributes in brackets. Names that are no text are quoted
 `,
 	"verify": `mkimage verify IMAGE SPEC [--files] [--json]
+       [--size SIZE] [--seed UUID] [--root DIR]
 
 Compares IMAGE with the disk that SPEC describes, byte for byte: what SPEC would
 build today is what IMAGE has to be. The first byte that differs is told with
 its partition. Zero ranges have to be zero.
 
-    --files   compare the files in the file systems with their sources in place
+` + describeFlags + `    --files   compare the files in the file systems with their sources in place
               of the bytes. For images that have been mounted since, which
               changes bytes but need not change files. Of ext4 all is compared:
               types, modes, owners, times, targets, devices, extended

@@ -9,9 +9,11 @@ import (
 )
 
 func planCommand(f *flag.FlagSet) func(context.Context, env, []string) error {
+	var o overrides
+	o.flags(f)
 	asJSON := f.Bool("json", false, "")
 	return func(ctx context.Context, e env, args []string) error {
-		l, err := layoutOf(ctx, e, args[0])
+		l, err := o.describe(ctx, e, args[0])
 		if err != nil {
 			return err
 		}

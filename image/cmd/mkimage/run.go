@@ -8,8 +8,6 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
-
-	"github.com/drivebay/drivebay/image/spec"
 )
 
 // env is what a command works with.
@@ -87,24 +85,6 @@ func parse(f *flag.FlagSet, args []string) (rest []string, err error) {
 		}
 		rest, args = append(rest, f.Arg(0)), f.Args()[1:]
 	}
-}
-
-// layoutOf reads a spec, from stdin where its name is "-", and opens what it
-// names.
-func layoutOf(ctx context.Context, e env, name string) (*spec.Layout, error) {
-	return abandon(ctx, func() (*spec.Layout, error) {
-		var s *spec.Spec
-		var err error
-		if name == "-" {
-			s, err = spec.Parse("stdin", e.stdin, ".")
-		} else {
-			s, err = spec.Load(name)
-		}
-		if err != nil {
-			return nil, err
-		}
-		return s.Layout(ctx)
-	})
 }
 
 // abandon calls fn and does not wait for it any longer when the context ends. It

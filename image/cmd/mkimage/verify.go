@@ -12,7 +12,6 @@ import (
 
 	"github.com/drivebay/drivebay/image"
 	"github.com/drivebay/drivebay/image/filetree"
-	"github.com/drivebay/drivebay/image/spec"
 	"github.com/drivebay/drivebay/image/volume"
 )
 
@@ -20,13 +19,15 @@ import (
 const maxDifferences = 20
 
 func verifyCommand(f *flag.FlagSet) func(context.Context, env, []string) error {
+	var o overrides
+	o.flags(f)
 	files := f.Bool("files", false, "")
 	asJSON := f.Bool("json", false, "")
 	return func(ctx context.Context, e env, args []string) error {
 		if err := refuseCompressed(args[0]); err != nil {
 			return err
 		}
-		l, err := layoutOf(ctx, e, args[1])
+		l, err := o.describe(ctx, e, args[1])
 		if err != nil {
 			return err
 		}
@@ -53,7 +54,7 @@ func verifyCommand(f *flag.FlagSet) func(context.Context, env, []string) error {
 }
 
 // verifyFiles compares the files of an image with their sources.
-func verifyFiles(ctx context.Context, e env, name string, l *spec.Layout, p *image.Plan, asJSON bool) error {
+func verifyFiles(ctx context.Context, e env, name string, l *description, p *image.Plan, asJSON bool) error {
 	differences, err := compareFiles(ctx, name, l, p)
 	if err != nil {
 		return err
@@ -81,7 +82,7 @@ func printVerdict(e env, differences []string) error {
 }
 
 // planFor plans a layout for the image name: for a device, as a build for it does.
-func planFor(ctx context.Context, l *spec.Layout, name string) (*image.Plan, error) {
+func planFor(ctx context.Context, l *description, name string) (*image.Plan, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
@@ -98,7 +99,7 @@ func planFor(ctx context.Context, l *spec.Layout, name string) (*image.Plan, err
 	if err != nil {
 		return nil, err
 	}
-	if err := fitDevice(&l.Layout, name, size, sector); err != nil {
+	if err := fitDevice(l.Layout, name, size, sector); err != nil {
 		return nil, err
 	}
 	p, err := l.Plan(ctx)
@@ -138,22 +139,23 @@ func isAsMade(d filetree.Difference, v *volume.Info) bool {
 }
 
 // compareFiles compares the files of an image with their sources.
-func compareFiles(ctx context.Context, name string, l *spec.Layout, p *image.Plan) (differences []string, err error) {
+func compareFiles(ctx context.Context, name string, l *description, p *image.Plan) (differences []string, err error) {
 	d, err := image.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer d.Close()
+	trees := l.trees()
 	for i, part := range p.Partitions {
 		number := part.Number
 		if p.Table == image.NoTable {
 			number = 0 // as Open has it
 		}
 		o, ok := holds[part.Volume.Format]
-		if !ok || l.Trees[i] == nil {
+		if !ok || trees[i] == nil {
 			continue
 		}
-		list, err := comparePartition(ctx, d, number, l.Trees[i], o)
+		list, err := comparePartition(ctx, d, number, trees[i], o)
 		if err != nil {
 			return nil, fmt.Errorf("partition %d: %w", part.Number, err)
 		}

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+
+	"github.com/google/uuid"
+
+	"github.com/drivebay/drivebay/image"
+	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/spec"
+	"github.com/drivebay/drivebay/image/spec/repart"
+)
+
+// description is a disk that somebody has described, with its sources open.
+type description struct {
+	*image.Layout // what it leaves open may be filled in before it is planned
+	sources       []spec.Source
+	plan          func(context.Context) (*image.Plan, error)
+	close         func() error
+	// trees are the files of the plan's partitions, by index, nil where there are
+	// none. omitted is what the plan leaves out.
+	trees   func() []*filetree.Tree
+	omitted func() []string
+}
+
+// Plan plans the disk. Its errors tell the place in what describes it.
+func (d *description) Plan(ctx context.Context) (*image.Plan, error) { return d.plan(ctx) }
+
+// Close closes the sources.
+func (d *description) Close() error { return d.close() }
+
+// overrides are the flags that say what a description leaves open, or say
+// otherwise.
+type overrides struct {
+	seed uuid.UUID
+	size int64
+	root string
+}
+
+func (o *overrides) flags(f *flag.FlagSet) {
+	f.Func("seed", "", func(s string) (err error) {
+		if o.seed, err = uuid.Parse(s); err != nil || o.seed == uuid.Nil {
+			return errors.New("want a UUID that is not all zeros")
+		}
+		return nil
+	})
+	f.Func("size", "", func(s string) error {
+		n, err := spec.ParseSize(s)
+		if err == nil && n == 0 {
+			err = errors.New("want more than 0")
+		}
+		o.size = int64(n)
+		return err
+	})
+	f.StringVar(&o.root, "root", "", "")
+}
+
+// describe reads what describes a disk, and opens what it names: a directory of
+// systemd's definitions or a spec, which is stdin where its name is "-".
+func (o *overrides) describe(ctx context.Context, e env, name string) (*description, error) {
+	return abandon(ctx, func() (*description, error) {
+		if info, err := os.Stat(name); err == nil && info.IsDir() {
+			return o.describeDefinitions(ctx, name)
+		}
+		if o.root != "" {
+			return nil, usageError{err: fmt.Errorf("--root %s: want it with a directory of definitions only", o.root)}
+		}
+		return o.describeSpec(ctx, e, name)
+	})
+}
+
+func (o *overrides) describeSpec(ctx context.Context, e env, name string) (*description, error) {
+	var s *spec.Spec
+	var err error
+	if name == "-" {
+		s, err = spec.Parse("stdin", e.stdin, ".")
+	} else {
+		s, err = spec.Load(name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if o.seed != uuid.Nil {
+		s.Seed = o.seed
+	}
+	if o.size != 0 {
+		s.Size = spec.Size(o.size)
+	}
+	l, err := s.Layout(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &description{
+		Layout: &l.Layout, sources: l.Sources, plan: l.Plan, close: l.Close,
+		trees:   func() []*filetree.Tree { return l.Trees },
+		omitted: func() []string { return nil },
+	}, nil
+}
+
+func (o *overrides) describeDefinitions(ctx context.Context, dir string) (*description, error) {
+	d, err := repart.Load(dir, repart.Options{Seed: o.seed, Size: o.size, Root: o.root})
+	if err != nil {
+		return nil, err
+	}
+	l, err := d.Layout(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &description{
+		Layout: &l.Layout, sources: l.Sources, plan: l.Plan, close: l.Close,
+		trees: func() []*filetree.Tree { return l.Trees },
+		omitted: func() (list []string) {
+			for _, p := range l.Omitted {
+				list = append(list, fmt.Sprintf("%s is left out: the disk is too small for priority %d", p.File, p.Priority))
+			}
+			return list
+		},
+	}, nil
+}
