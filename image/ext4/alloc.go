@@ -84,9 +84,9 @@ func (p *plan) place(a *allocator, ino uint32, pl *placement) {
 // blockRanges yields the rows of a file's blocks that hold data, in order.
 func blockRanges(n filetree.Node, blockSize int64) func(yield func(run) bool) {
 	return func(yield func(run) bool) {
-		switch n.UnixMode() & modeType {
-		case modeRegular:
-		case modeSymlink:
+		switch n.UnixMode() & filetree.ModeType {
+		case filetree.ModeRegular:
+		case filetree.ModeSymlink:
 			if t := n.Target(); len(t) > maxFastTarget {
 				yield(run{0, 1})
 			}

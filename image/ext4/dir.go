@@ -28,18 +28,18 @@ const (
 
 // dirType returns the type of a file for its entry in a directory.
 func dirType(n filetree.Node) uint8 {
-	switch n.UnixMode() & modeType {
-	case modeDir:
+	switch n.UnixMode() & filetree.ModeType {
+	case filetree.ModeDir:
 		return typeDir
-	case modeChar:
+	case filetree.ModeChar:
 		return typeChar
-	case modeBlock:
+	case filetree.ModeBlock:
 		return typeBlock
-	case modeFIFO:
+	case filetree.ModeFIFO:
 		return typeFIFO
-	case modeSocket:
+	case filetree.ModeSocket:
 		return typeSocket
-	case modeSymlink:
+	case filetree.ModeSymlink:
 		return typeSymlink
 	}
 	return typeRegular

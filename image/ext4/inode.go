@@ -7,18 +7,6 @@ import (
 	"github.com/drivebay/drivebay/image/filetree"
 )
 
-// Types of files in i_mode (include/uapi/linux/stat.h).
-const (
-	modeType    = 0o170000
-	modeSocket  = 0o140000
-	modeSymlink = 0o120000
-	modeRegular = 0o100000
-	modeBlock   = 0o060000
-	modeDir     = 0o040000
-	modeChar    = 0o020000
-	modeFIFO    = 0o010000
-)
-
 // Numbers of inodes with a purpose (fs/ext4/ext4.h, "Special inodes numbers").
 const (
 	inoRoot      = 2
@@ -172,18 +160,18 @@ func (p *plan) nodeInode(ino uint32, n filetree.Node, pl *placement) inode {
 	p.setNodeTimes(&i, n)
 	i.setBlocks(pl.blocks, p.layout.blockSize)
 	i.FileACLLo, i.FileACLHigh = uint32(pl.xattr), uint16(pl.xattr>>32)
-	switch i.Mode & modeType {
-	case modeDir:
+	switch i.Mode & filetree.ModeType {
+	case filetree.ModeDir:
 		i.LinksCount = dirLinks(n)
 		i.setSize(p.dirLen(ino) * p.layout.blockSize)
 		if p.longDirs[ino].indexed {
 			i.Flags |= flagIndex
 		}
 		i.setTree(pl, p.layout.blockSize)
-	case modeRegular:
+	case filetree.ModeRegular:
 		i.setSize(n.Size())
 		i.setTree(pl, p.layout.blockSize)
-	case modeSymlink:
+	case filetree.ModeSymlink:
 		t := n.Target()
 		i.setSize(int64(len(t)))
 		if len(t) <= maxFastTarget {
@@ -191,7 +179,7 @@ func (p *plan) nodeInode(ino uint32, n filetree.Node, pl *placement) inode {
 		} else {
 			i.setTree(pl, p.layout.blockSize)
 		}
-	case modeChar, modeBlock:
+	case filetree.ModeChar, filetree.ModeBlock:
 		i.setDevice(n.Device())
 	}
 	return i

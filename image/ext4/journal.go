@@ -3,6 +3,8 @@ package ext4
 import (
 	"encoding/binary"
 	"fmt"
+
+	"github.com/drivebay/drivebay/image/filetree"
 )
 
 // Constants of the journal (include/linux/jbd2.h).
@@ -87,7 +89,7 @@ func (p *plan) putJournal(b []byte) {
 }
 
 func (p *plan) journalInode() inode {
-	i := p.newInode(modeRegular|0o600, p.journalBlocks*p.blockSize, &p.journal)
+	i := p.newInode(filetree.ModeRegular|0o600, p.journalBlocks*p.blockSize, &p.journal)
 	i.setTree(&p.journal, p.blockSize)
 	return i
 }

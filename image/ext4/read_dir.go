@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/drivebay/drivebay/image/filetree"
 	"github.com/drivebay/drivebay/image/internal/rofs"
 )
 
@@ -24,7 +25,7 @@ func (v *readVolume) ReadDir(id rofs.ID) ([]rofs.Child, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case !i.is(modeDir):
+	case !i.is(filetree.ModeDir):
 		return nil, damaged("inode %d is not a directory", i.ino)
 	case i.Flags&flagEncrypt != 0:
 		return nil, encrypted(i)

@@ -97,12 +97,12 @@ func (v *readVolume) checkInode(i *readInode) error {
 }
 
 // is reports whether the inode is of a type.
-func (i *readInode) is(typ uint16) bool { return i.Mode&modeType == typ }
+func (i *readInode) is(typ uint16) bool { return i.Mode&filetree.ModeType == typ }
 
 // size returns the length of the content in bytes.
 func (v *readVolume) sizeOf(i *readInode) (int64, error) {
 	n := uint64(i.SizeLo)
-	if i.is(modeRegular) || v.incompat(incompatLargeDir) {
+	if i.is(filetree.ModeRegular) || v.incompat(incompatLargeDir) {
 		n |= uint64(i.SizeHigh) << 32
 	}
 	if most := uint64(v.blockSize) << 32; n > most {
@@ -125,14 +125,14 @@ func (v *readVolume) Stat(id rofs.ID) (rofs.File, error) {
 		AccessTime: readTime(i.Atime, i.AtimeExtra),
 		ChangeTime: readTime(i.Ctime, i.CtimeExtra),
 	}}
-	switch i.Mode & modeType {
-	case modeRegular:
+	switch i.Mode & filetree.ModeType {
+	case filetree.ModeRegular:
 		err = v.describeFile(&f, i)
-	case modeSymlink:
+	case filetree.ModeSymlink:
 		f.Target, err = v.target(i)
-	case modeChar, modeBlock:
+	case filetree.ModeChar, filetree.ModeBlock:
 		f.Device = readDevice(i)
-	case modeDir, modeFIFO, modeSocket:
+	case filetree.ModeDir, filetree.ModeFIFO, filetree.ModeSocket:
 	default:
 		err = damaged("inode %d has the mode %#o, which is of no type of file", i.ino, i.Mode)
 	}

@@ -1,6 +1,10 @@
 package ext4
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/drivebay/drivebay/image/filetree"
+)
 
 // The resize inode holds the blocks behind the group descriptors, for the
 // descriptors of groups to come: through a double indirect block it leads to
@@ -27,7 +31,7 @@ func (p *plan) resizeInode() inode {
 	perBlock := l.blockSize / 4
 	pl := placement{blocks: 1 + l.reservedGDT*int64(1+len(l.backups()))}
 	// The size is all that single and double indirect blocks can reach.
-	i := p.newInode(modeRegular|0o600, (12+perBlock+perBlock*perBlock)*l.blockSize, &pl)
+	i := p.newInode(filetree.ModeRegular|0o600, (12+perBlock+perBlock*perBlock)*l.blockSize, &pl)
 	binary.LittleEndian.PutUint32(i.Block[dindBlock*4:], uint32(p.resizeBlock))
 	return i
 }

@@ -1,5 +1,7 @@
 package ext4
 
+import "github.com/drivebay/drivebay/image/filetree"
+
 // writeMeta writes the tables that lie before a block.
 func (x *writer) writeMeta(before int64) error {
 	for len(x.meta) > 0 && x.meta[0].start < before {
@@ -128,7 +130,7 @@ func (x *writer) putInode(b []byte, ino uint32) error {
 		if ok {
 			i = x.nodeInode(ino, n, &x.inodePl)
 		} else {
-			i = x.newInode(modeDir|0o700, x.dirLen(ino)*x.blockSize, &x.inodePl)
+			i = x.newInode(filetree.ModeDir|0o700, x.dirLen(ino)*x.blockSize, &x.inodePl)
 			i.LinksCount = 2
 			i.setTree(&x.inodePl, x.blockSize)
 		}

@@ -128,7 +128,7 @@ func (x *writer) writeInode(ino uint32, pl *placement) error {
 	case !ok || n.IsDir():
 		err = x.writeDir(ino, pl)
 	case len(pl.extents) == 0 && n.Size() == 0:
-	case n.UnixMode()&modeType == modeSymlink:
+	case n.UnixMode()&filetree.ModeType == filetree.ModeSymlink:
 		clear(x.buf)
 		copy(x.buf, n.Target())
 		err = x.writeBlock(pl.extents[0].start, x.buf)

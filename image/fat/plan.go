@@ -106,7 +106,7 @@ func (c *content) regular() func(yield func(filetree.Node) bool) {
 	return func(yield func(filetree.Node) bool) {
 		for i := range c.dirs {
 			for n := range c.dirs[i].node.Children() {
-				if n.UnixMode()&typeMask == typeRegular && c.slots[n.ID()].flags&left == 0 && !yield(n) {
+				if n.UnixMode()&filetree.ModeType == filetree.ModeRegular && c.slots[n.ID()].flags&left == 0 && !yield(n) {
 					return
 				}
 			}

@@ -17,17 +17,6 @@ const (
 	maxDirEntries = 1 << 16
 )
 
-// Types of files in st_mode.
-const (
-	typeMask    = 0o170000
-	typeDir     = 0o040000
-	typeRegular = 0o100000
-	typeSymlink = 0o120000
-	typeSocket  = 0o140000
-	typeFIFO    = 0o010000
-	typeChar    = 0o020000
-)
-
 // content is what a tree asks of a volume.
 type content struct {
 	tree *filetree.Tree
@@ -139,21 +128,21 @@ func (c *content) count(size int64) {
 // not, or does not as what it is.
 func (s *scanner) keep(n filetree.Node) bool {
 	what, ok := "", true
-	switch n.UnixMode() & typeMask {
-	case typeDir:
+	switch n.UnixMode() & filetree.ModeType {
+	case filetree.ModeDir:
 		return true
-	case typeRegular:
+	case filetree.ModeRegular:
 		if n.Inode() == n {
 			return true
 		}
 		what = "hard link to " + n.Inode().Path()
-	case typeSymlink:
+	case filetree.ModeSymlink:
 		what, ok = "symbolic link to "+n.Target(), false
-	case typeFIFO:
+	case filetree.ModeFIFO:
 		what, ok = "FIFO", false
-	case typeSocket:
+	case filetree.ModeSocket:
 		what, ok = "socket", false
-	case typeChar:
+	case filetree.ModeChar:
 		what, ok = "character device "+deviceNumber(n), false
 	default:
 		what, ok = "block device "+deviceNumber(n), false

@@ -63,7 +63,7 @@ func (c *compacter) copy(i, inode uint32) {
 	n, place := c.from.nodes.at(inode), c.to.nodes.at(i)
 	n.name, n.parent, n.next, n.links = place.name, place.parent, 0, 0
 	n.flags &= flagImplied
-	if n.mode&modeType == modeDir {
+	if n.mode&ModeType == ModeDir {
 		n.first, n.last = 0, 0
 	}
 	c.to.nodes.set(i, &n)

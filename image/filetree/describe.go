@@ -7,10 +7,10 @@ import (
 
 // describe tells in a few words what a file is.
 func describe(n Node) string {
-	switch n.UnixMode() & modeType {
-	case modeRegular:
+	switch n.UnixMode() & ModeType {
+	case ModeRegular:
 		return fmt.Sprintf("regular file of %d bytes", n.Size())
-	case modeDir:
+	case ModeDir:
 		files := -1
 		for range n.subtree() {
 			files++
@@ -19,13 +19,13 @@ func describe(n Node) string {
 			return "directory with 1 file"
 		}
 		return fmt.Sprintf("directory with %d files", files)
-	case modeSymlink:
+	case ModeSymlink:
 		return fmt.Sprintf("symbolic link to %q", n.Target())
-	case modeFIFO:
+	case ModeFIFO:
 		return "fifo"
-	case modeSocket:
+	case ModeSocket:
 		return "socket"
-	case modeBlock:
+	case ModeBlock:
 		return fmt.Sprintf("block device %d:%d", n.Device().Major, n.Device().Minor)
 	default:
 		return fmt.Sprintf("character device %d:%d", n.Device().Major, n.Device().Minor)

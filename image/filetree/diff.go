@@ -234,7 +234,7 @@ func (d *differ) metadata(want, got Node) {
 
 // isLink reports whether n is a symbolic link. Those have permissions that
 // nothing looks at, and that file systems make up.
-func isLink(n Node) bool { return n.UnixMode()&modeType == modeSymlink }
+func isLink(n Node) bool { return n.UnixMode()&ModeType == ModeSymlink }
 
 func (d *differ) time(a Aspect, n Node, want, got time.Time) {
 	apart := want.Sub(got).Abs()

@@ -255,8 +255,8 @@ func (p *layerPutter) override(to *node, n Node, x *extra) {
 		if n.IsDir() {
 			mode = over.DirMode
 		}
-		if mode != nil && to.mode&modeType != modeSymlink {
-			to.mode = to.mode&modeType | UnixMode(*mode)&^modeType
+		if mode != nil && to.mode&ModeType != ModeSymlink {
+			to.mode = to.mode&ModeType | UnixMode(*mode)&^ModeType
 		}
 		if over.ModTime != nil {
 			x.access, x.change = time.Time{}, time.Time{}

@@ -2,19 +2,24 @@ package filetree
 
 import "io/fs"
 
-// Bits of st_mode as Linux file systems store them (include/uapi/linux/stat.h).
+// Types of files in st_mode as Linux file systems store it, and [Node.UnixMode]
+// returns it (include/uapi/linux/stat.h). ModeType is the mask of the type.
 const (
-	modeType    = 0o170000
-	modeSocket  = 0o140000
-	modeSymlink = 0o120000
-	modeRegular = 0o100000
-	modeBlock   = 0o060000
-	modeDir     = 0o040000
-	modeChar    = 0o020000
-	modeFIFO    = 0o010000
-	modeSetuid  = 0o4000
-	modeSetgid  = 0o2000
-	modeSticky  = 0o1000
+	ModeType    = 0o170000
+	ModeSocket  = 0o140000
+	ModeSymlink = 0o120000
+	ModeRegular = 0o100000
+	ModeBlock   = 0o060000
+	ModeDir     = 0o040000
+	ModeChar    = 0o020000
+	ModeFIFO    = 0o010000
+)
+
+// The other bits of st_mode but for the permissions.
+const (
+	modeSetuid = 0o4000
+	modeSetgid = 0o2000
+	modeSticky = 0o1000
 )
 
 // UnixMode returns the type and permissions of mode as Linux encodes them in
@@ -23,19 +28,19 @@ func UnixMode(mode fs.FileMode) uint16 {
 	m := uint16(mode.Perm())
 	switch mode.Type() {
 	case 0:
-		m |= modeRegular
+		m |= ModeRegular
 	case fs.ModeDir:
-		m |= modeDir
+		m |= ModeDir
 	case fs.ModeSymlink:
-		m |= modeSymlink
+		m |= ModeSymlink
 	case fs.ModeNamedPipe:
-		m |= modeFIFO
+		m |= ModeFIFO
 	case fs.ModeSocket:
-		m |= modeSocket
+		m |= ModeSocket
 	case fs.ModeDevice:
-		m |= modeBlock
+		m |= ModeBlock
 	case fs.ModeDevice | fs.ModeCharDevice, fs.ModeCharDevice:
-		m |= modeChar
+		m |= ModeChar
 	}
 	for _, bit := range modeBits {
 		if mode&bit.mode != 0 {
@@ -48,19 +53,19 @@ func UnixMode(mode fs.FileMode) uint16 {
 // FileMode is the inverse of [UnixMode].
 func FileMode(unix uint16) fs.FileMode {
 	mode := fs.FileMode(unix & 0o777)
-	switch unix & modeType {
-	case modeRegular:
-	case modeDir:
+	switch unix & ModeType {
+	case ModeRegular:
+	case ModeDir:
 		mode |= fs.ModeDir
-	case modeSymlink:
+	case ModeSymlink:
 		mode |= fs.ModeSymlink
-	case modeFIFO:
+	case ModeFIFO:
 		mode |= fs.ModeNamedPipe
-	case modeSocket:
+	case ModeSocket:
 		mode |= fs.ModeSocket
-	case modeBlock:
+	case ModeBlock:
 		mode |= fs.ModeDevice
-	case modeChar:
+	case ModeChar:
 		mode |= fs.ModeDevice | fs.ModeCharDevice
 	default:
 		mode |= fs.ModeIrregular

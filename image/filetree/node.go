@@ -97,7 +97,7 @@ func (n Node) ChangeTime() time.Time {
 
 // Size returns the length of a regular file in bytes, 0 for all others.
 func (n Node) Size() int64 {
-	if r := n.rec(); r.mode&modeType == modeRegular {
+	if r := n.rec(); r.mode&ModeType == ModeRegular {
 		return r.size()
 	}
 	return 0
@@ -109,7 +109,7 @@ func (n Node) Data() iter.Seq[Range] {
 	return func(yield func(Range) bool) {
 		r := n.rec()
 		ranges := n.t.extras.at(r.extra).data
-		if r.mode&modeType == modeRegular && ranges == nil && r.size() > 0 {
+		if r.mode&ModeType == ModeRegular && ranges == nil && r.size() > 0 {
 			yield(Range{0, r.size()})
 		}
 		for _, r := range ranges {
@@ -125,8 +125,8 @@ func (n Node) Target() string { return n.more().target }
 
 // Device returns the number of a device, 0:0 for all others.
 func (n Node) Device() Device {
-	switch r := n.rec(); r.mode & modeType {
-	case modeChar, modeBlock:
+	switch r := n.rec(); r.mode & ModeType {
+	case ModeChar, ModeBlock:
 		return Device{Major: r.first, Minor: r.last}
 	}
 	return Device{}
@@ -152,7 +152,7 @@ func (n Node) Children() iter.Seq[Node] {
 func (n Node) Open() (Content, error) {
 	n = n.Inode()
 	r := n.rec()
-	if r.mode&modeType != modeRegular {
+	if r.mode&ModeType != ModeRegular {
 		return nil, &PathError{Op: "open", Path: n.Path(), Err: fmt.Errorf("%w: not a regular file", ErrBadEntry)}
 	}
 	return n.t.sources[r.source].open(n)

@@ -272,9 +272,9 @@ func tarPath(name string) (string, error) {
 // tarEntry returns what a header tells of a file that is no hard link.
 func tarEntry(h *tar.Header) (e Entry, err error) {
 	types := map[byte]uint16{
-		tar.TypeReg: modeRegular, '\x00': modeRegular, tar.TypeCont: modeRegular, tar.TypeGNUSparse: modeRegular,
-		tar.TypeDir: modeDir, tar.TypeSymlink: modeSymlink, tar.TypeFifo: modeFIFO,
-		tar.TypeChar: modeChar, tar.TypeBlock: modeBlock,
+		tar.TypeReg: ModeRegular, '\x00': ModeRegular, tar.TypeCont: ModeRegular, tar.TypeGNUSparse: ModeRegular,
+		tar.TypeDir: ModeDir, tar.TypeSymlink: ModeSymlink, tar.TypeFifo: ModeFIFO,
+		tar.TypeChar: ModeChar, tar.TypeBlock: ModeBlock,
 	}
 	typ, ok := types[h.Typeflag]
 	if !ok {
@@ -283,11 +283,11 @@ func tarEntry(h *tar.Header) (e Entry, err error) {
 	e.Mode = FileMode(typ | uint16(h.Mode&0o7777))
 	e.ModTime, e.AccessTime, e.ChangeTime = h.ModTime, h.AccessTime, h.ChangeTime
 	switch typ {
-	case modeRegular:
+	case ModeRegular:
 		e.Size = h.Size
-	case modeSymlink:
+	case ModeSymlink:
 		e.Target = h.Linkname
-	case modeChar, modeBlock:
+	case ModeChar, ModeBlock:
 		if h.Devmajor < 0 || h.Devmajor > math.MaxUint32 || h.Devminor < 0 || h.Devminor > math.MaxUint32 {
 			return e, fmt.Errorf("device %d:%d: %w", h.Devmajor, h.Devminor, ErrBadEntry)
 		}

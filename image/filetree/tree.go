@@ -41,7 +41,7 @@ type source interface {
 // New returns a tree with an empty root directory, of mode 0755 and owner 0:0.
 func New() *Tree {
 	t := &Tree{extras: &extras{}, sources: []source{inline{}}, sorted: true}
-	t.nodes.add(&node{mode: modeDir | 0o755, flags: flagImplied})
+	t.nodes.add(&node{mode: ModeDir | 0o755, flags: flagImplied})
 	_, _ = t.names.add("") // the first fits
 	return t
 }
@@ -236,10 +236,10 @@ func (t *Tree) set(i uint32, e *Entry) error {
 	n.flags &^= flagImplied
 	n.mode, n.uid, n.gid, n.extra = UnixMode(e.Mode), e.UID, e.GID, at
 	n.setModTime(e.ModTime)
-	switch n.mode & modeType {
-	case modeRegular:
+	switch n.mode & ModeType {
+	case ModeRegular:
 		n.setSize(e.Size)
-	case modeChar, modeBlock:
+	case ModeChar, ModeBlock:
 		n.first, n.last = e.Device.Major, e.Device.Minor
 	}
 	t.nodes.set(i, &n)
@@ -261,7 +261,7 @@ func (t *Tree) setFlags(i uint32, flags uint16) {
 }
 
 // isDir reports whether node i is a directory.
-func (t *Tree) isDir(i uint32) bool { return t.nodes.mode(i)&modeType == modeDir }
+func (t *Tree) isDir(i uint32) bool { return t.nodes.mode(i)&ModeType == ModeDir }
 
 // name returns the name of node i.
 func (t *Tree) name(i uint32) []byte { return t.names.at(t.nodes.name(i)) }

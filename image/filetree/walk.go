@@ -25,7 +25,7 @@ func (t *Tree) Walk(fn func(n Node) error) error {
 			return err
 		}
 		n := t.nodes.at(i)
-		isDir := n.mode&modeType == modeDir // a link has no mode
+		isDir := n.mode&ModeType == ModeDir // a link has no mode
 		switch {
 		case isDir && !skipped && t.live(n.first) != 0:
 			i = t.live(n.first)

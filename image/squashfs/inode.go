@@ -7,26 +7,23 @@ import (
 	"github.com/drivebay/drivebay/image/filetree"
 )
 
-// Bits of st_mode (include/uapi/linux/stat.h).
-const (
-	modeType  = 0o170000
-	modePerms = 0o7777
-)
+// modePerms is the bits of st_mode that are not the type.
+const modePerms = 0o7777
 
 // basicType returns the type of the inode of a node, as directories have it.
 func basicType(n filetree.Node) uint16 {
-	switch n.UnixMode() & modeType {
-	case 0o040000:
+	switch n.UnixMode() & filetree.ModeType {
+	case filetree.ModeDir:
 		return typeDir
-	case 0o100000:
+	case filetree.ModeRegular:
 		return typeRegular
-	case 0o120000:
+	case filetree.ModeSymlink:
 		return typeSymlink
-	case 0o060000:
+	case filetree.ModeBlock:
 		return typeBlock
-	case 0o020000:
+	case filetree.ModeChar:
 		return typeChar
-	case 0o010000:
+	case filetree.ModeFIFO:
 		return typeFIFO
 	}
 	return typeSocket
