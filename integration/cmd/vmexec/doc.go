@@ -22,6 +22,33 @@
 // command line, separated by spaces; a file that -config names holds one on each
 // line. Run vmexec -help for the list.
 //
+// # Packages of others
+//
+// A package needs no preparation. Of one that tests mounts, in a directory of its
+// module, without root:
+//
+//	$ cd "$(go mod download -json github.com/moby/sys/mount@v0.3.4 | jq -r .Dir)"
+//	$ go test -v -exec "vmexec -v" .
+//	...
+//	--- PASS: TestSubtreeUnbindable (0.01s)
+//	PASS
+//	vmexec: kernel 6.1.0-56-cloud-amd64, packed in 30 ms, booted in 4723 ms
+//	ok  	github.com/moby/sys/mount	5.482s
+//
+// What tests take from the machine or from a neighbour's directory is named, as for
+// those of go-diskfs that want a kernel with a parser for partition tables:
+//
+//	$ cd "$(go mod download -json github.com/diskfs/go-diskfs@v1.9.4 | jq -r .Dir)/disk"
+//	$ go test -run 'BLKPG|Exclusive|Partition' -exec "vmexec -scratch 512M -module 'loop max_part=15' \
+//	    -tool losetup -tool mkfs.ext4 -tool mount -tool umount -file ../partition" .
+//	ok  	github.com/diskfs/go-diskfs/disk	16.998s
+//
+// # What a guest's kernel leaves out
+//
+// For a boot that is sooner over: KASLR, mitigations, read-only kernel text, the
+// self-tests of its ciphers, the random number generator jitterentropy, the names of
+// enumerations in traces, a keyboard. vmexec -print shows the arguments.
+//
 // # Kernels
 //
 // Without -kernel the host's own kernel is taken where it is installed and can be
