@@ -30,10 +30,21 @@
 // controller comes up after a reset) moves the clock to its end, unless the
 // profile says Stepped: then Submit stays until somebody else has moved it there.
 //
+// # Power and caches
+//
+// [Drive.Reset], [Drive.PowerOff] and [Drive.PowerOn] do what a test does to a drive
+// that no host has asked for; a transport hears of it by [Drive.OnReset]. With
+// [Profile.CacheSize] the drive has a volatile write cache, and loses with its power
+// what was neither flushed nor forced to the media: all of it, or what
+// [Drive.LosePower] says, in any order.
+//
 // # Faults, events, journal
 //
 // [Drive.Inject] makes commands fail, wait, hang, answer with less or with
 // garbage, or lose the drive. Asynchronous events come to whoever has an
 // Asynchronous Event Request outstanding, see [Controller.Events] for what
-// waits. [Drive.Journal] lists what was done to the drive.
+// waits. [Drive.Journal] lists what was done to the drive. Firmware may be of any
+// kind that there is trouble with ([Activation]), namespaces come and go
+// ([Namespace.Detach]), and with [MultiPath] the ways to them change
+// ([Controller.SetANA]).
 package nvmetest

@@ -25,6 +25,7 @@ func smallDrive(p *nvmetest.Profile) {
 // that is lost under it.
 func TestFileSystem(t *testing.T) {
 	d := fixture.NVMe(t, fixture.ViaKernel(), fixture.DriveProfile(nvmetest.Consumer(), smallDrive))
+	quiet(t, "nvme")
 	device := node(t, d)
 	run(t, "mkfs.ext4", "-q", device)
 	dir, unmount := mount(t, device, "ext4")
@@ -53,6 +54,7 @@ func TestFileSystem(t *testing.T) {
 // TestReadDuringSanitize is what a file's reader sees.
 func TestReadDuringSanitize(t *testing.T) {
 	d := fixture.NVMe(t, fixture.ViaKernel())
+	quiet(t, "nvme")
 	node, err := d.Attached.NamespaceNode(1)
 	require.NoError(t, err)
 	require.NoError(t, d.Sanitize(t.Context(), nvme.SanitizeOptions{Action: nvme.BlockErase}))

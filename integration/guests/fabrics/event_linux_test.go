@@ -2,6 +2,7 @@ package fabrics
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,8 +39,7 @@ func TestNamespaceComesAndGoes(t *testing.T) {
 		return err != nil
 	}, 20*time.Second, 5*time.Millisecond)
 	_, err = f.ReadAt(make([]byte, 4096), 1<<20)
-	require.Error(t, err)
-	t.Log("what has it open gets:", err)
+	require.ErrorIs(t, err, io.EOF, "what has it open")
 	_, err = d.Attached.NamespaceNode(1)
 	require.NoError(t, err, "the other stays")
 
@@ -100,12 +100,12 @@ func TestResetsReachTheKernel(t *testing.T) {
 func TestPowerComesBack(t *testing.T) {
 	d := fixture.NVMe(t, fixture.ViaKernel(), fixture.TargetOptions(tcptarget.Options{Reconnect: 20 * time.Second}))
 	quiet(t, "nvme")
-	io := openDirect(t, node(t, d), 0)
-	require.NoError(t, io.write(1, 0))
+	dev := openDirect(t, node(t, d), 0)
+	require.NoError(t, dev.write(1, 0))
 	d.Emulated.PowerOff()
 	require.Eventually(t, func() bool { return attribute(t, d, "state") == "connecting" }, 20*time.Second, time.Millisecond)
 	done := make(chan error, 1)
-	go func() { done <- io.write(2, 0) }()
+	go func() { done <- dev.write(2, 0) }()
 	select {
 	case err := <-done:
 		t.Fatalf("a write to a drive that is off ends: %v", err)
@@ -113,6 +113,25 @@ func TestPowerComesBack(t *testing.T) {
 	}
 	d.Emulated.PowerOn()
 	require.NoError(t, <-done)
+}
+
+// TestHangAndRelease lets a read wait for the drive.
+func TestHangAndRelease(t *testing.T) {
+	d := fixture.NVMe(t, fixture.ViaKernel())
+	quiet(t)
+	dev := openDirect(t, node(t, d), 0)
+	require.NoError(t, dev.write(1, 0))
+	before := resets(d)
+	hang := d.Emulated.Inject(nvmetest.Fault{Queue: nvme.IOQueue, Opcode: nvme.IORead, Hang: true, Count: 1})
+	done := make(chan error, 1)
+	go func() {
+		_, err := dev.read(0)
+		done <- err
+	}()
+	require.Eventually(t, func() bool { return hang.Hanging() == 1 }, 20*time.Second, time.Millisecond)
+	hang.Release()
+	require.NoError(t, <-done)
+	require.Equal(t, before, resets(d))
 }
 
 // TestKeepAliveExpires: a target that does not answer Keep Alive any more is given
@@ -163,15 +182,15 @@ func TestSelfTestIsAborted(t *testing.T) {
 func TestIODuringSanitize(t *testing.T) {
 	d := fixture.NVMe(t, fixture.ViaKernel())
 	quiet(t, "nvme")
-	io := openDirect(t, node(t, d), 0)
-	require.NoError(t, io.write(1, 0))
+	dev := openDirect(t, node(t, d), 0)
+	require.NoError(t, dev.write(1, 0))
 	require.NoError(t, d.Sanitize(t.Context(), nvme.SanitizeOptions{Action: nvme.BlockErase}))
 	for range 10 {
-		_, err := io.read(0)
+		_, err := dev.read(0)
 		require.ErrorIs(t, err, unix.EIO)
 	}
 	d.Emulated.Advance(time.Hour)
-	b, err := io.read(0)
+	b, err := dev.read(0)
 	require.NoError(t, err)
 	require.Zero(t, b, "what was there has gone")
 }

@@ -161,6 +161,7 @@ const hostNQN = "nqn.2014-08.org.nvmexpress:uuid:11111111-2222-4333-8444-5555555
 // TestDiscoverConnectDisconnect does by nvme-cli what Attach does.
 func TestDiscoverConnectDisconnect(t *testing.T) {
 	fixture.RequireKernelNVMe(t)
+	quiet(t, "nvme")
 	drive, err := nvmetest.New(nvmetest.Consumer())
 	require.NoError(t, err)
 	target, err := tcptarget.Listen(t.Context(), drive, tcptarget.Options{HostNQN: hostNQN, NQN: "nqn.2014-08.org.nvmexpress:drivebay-discovered"})

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/drivebay/drivebay/fixture"
 	"github.com/drivebay/drivebay/nvme"
@@ -60,9 +61,8 @@ func TestActivation(t *testing.T) {
 		{"fails to load at the reset", nvmetest.FailsToLoad, nvme.ReplaceAndActivateAtReset, 0, nvme.NoReset, controllerReset, before, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			// The answer to what Linux 6.12 sends after NSSR never comes: the subsystem
-			// reset has taken the connection. It waits for it as long as for any.
-			parameter(t, "admin_timeout", "3")
+			fixture.RequireKernelNVMe(t)
+			parameter(t, "admin_timeout", "3") // see TestSubsystemReset
 			d := fixture.NVMe(t, fixture.ViaKernel(), fixture.DriveProfile(nvmetest.Enterprise()),
 				fixture.TargetOptions(tcptarget.Options{Reconnect: 20 * time.Second}))
 			quiet(t, "nvme")
@@ -100,7 +100,7 @@ func TestNeverReady(t *testing.T) {
 	begin := time.Now()
 	err = d.Reset(t.Context())
 	t.Logf("reset after %v: %v", time.Since(begin).Round(10*time.Millisecond), err)
-	require.Error(t, err)
+	require.ErrorIs(t, err, unix.ENETRESET)
 	require.Equal(t, "connecting", attribute(t, d, "state"))
 	d.Emulated.Reset(nvmetest.PowerCycle)
 	live(t, d)
@@ -122,5 +122,23 @@ func TestNeverReadyIsGivenUp(t *testing.T) {
 	require.Error(t, d.Reset(t.Context()))
 	u.wait(t, "ACTION=remove")
 	_, err = d.Identify(t.Context())
-	require.Error(t, err)
+	require.ErrorIs(t, err, unix.ENODEV)
+}
+
+// TestSubsystemReset resets the NVM subsystem by NSSR, which ends the connection.
+// Linux goes on to reset the controller by it all the same, and waits for the answer
+// as long as for any.
+func TestSubsystemReset(t *testing.T) {
+	fixture.RequireKernelNVMe(t)
+	parameter(t, "admin_timeout", "3")
+	d := fixture.NVMe(t, fixture.ViaKernel(), fixture.DriveProfile(nvmetest.Enterprise()),
+		fixture.TargetOptions(tcptarget.Options{Reconnect: 20 * time.Second}))
+	quiet(t, "nvme")
+	u := of(t, d)
+	begin := time.Now()
+	require.NoError(t, d.ResetSubsystem(t.Context()))
+	u.wait(t, "NVME_EVENT=connected")
+	took := time.Since(begin)
+	t.Logf("connected again after %v", took.Round(10*time.Millisecond))
+	require.Greater(t, took, 3*time.Second)
 }

@@ -33,6 +33,7 @@ func TestLayout(t *testing.T) {
 		{"SGL descriptor", new(sgl).walk, [][2]int{{0, 8}, {8, 4}, {12, 3}, {15, 1}}},
 		{"Connect", new(connectCommand).walk, [][2]int{{40, 2}, {42, 2}, {44, 2}, {46, 1}, {47, 1}, {48, 4}, {52, 12}}},
 		{"Connect data", new(connectData).walk, [][2]int{{0, 16}, {16, 2}, {18, 238}, {256, 256}, {512, 256}, {768, 256}}},
+		{"Disconnect", new(disconnectCommand).walk, [][2]int{{40, 2}, {42, 22}}},
 		{"Property Get, Set", new(propertyCommand).walk, [][2]int{{40, 1}, {41, 3}, {44, 4}, {48, 8}, {56, 8}}},
 	} {
 		var got [][2]int
@@ -84,7 +85,7 @@ func FuzzStructures(f *testing.F) {
 			fresh(icSize, (*initPDU).walk), fresh(termSize, (*termPDU).walk), fresh(commandSize, (*commandPDU).walk),
 			fresh(responseSize, (*responsePDU).walk), fresh(dataHeaderSize, (*dataPDU).walk), fresh(16, (*sgl).walk),
 			fresh(wire.SQESize, (*connectCommand).walk), fresh(wire.SQESize, (*propertyCommand).walk),
-			fresh(connectDataSize, (*connectData).walk),
+			fresh(wire.SQESize, (*disconnectCommand).walk), fresh(connectDataSize, (*connectData).walk),
 		} {
 			require.NoError(t, wire.Decode(b[:s.size], s.a))
 			once, twice := make([]byte, s.size), make([]byte, s.size)
