@@ -11,9 +11,13 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
+
+// answerLimit is how long QEMU may take to its first answer, on a busy host.
+const answerLimit = time.Minute
 
 // Start starts a machine and returns once QEMU answers, long before the guest has
 // booted. The machine ends with ctx at the latest.
@@ -47,6 +51,9 @@ func (v *VM) start(ctx context.Context, m Machine) error {
 		v.closeAll()
 		return err
 	}
+	// One that is stuck in the host's KVM says nothing at all.
+	ctx, cancel := context.WithTimeoutCause(ctx, answerLimit, fmt.Errorf("QEMU has not answered in %v", answerLimit))
+	defer cancel()
 	err = v.qmp.execute(ctx, "qmp_capabilities", nil, nil)
 	switch {
 	case err == nil:

@@ -212,31 +212,38 @@ func TestHangAtBoot(t *testing.T) {
 	require.ErrorContains(t, err, "the guest has not booted in 10ms; the guest's console")
 }
 
-// TestKVMThatDoesNotBoot has a QEMU whose processor stands still under KVM: the
-// machine is started with TCG, and the next one tries KVM no more.
+// TestKVMThatDoesNotBoot has a QEMU that refuses KVM, and one whose processor stands
+// still under it: the machine is started with TCG, and the next one tries KVM no
+// more.
 func TestKVMThatDoesNotBoot(t *testing.T) {
 	p := program(t, "exit")
-	qemu := filepath.Join(t.TempDir(), "qemu")
-	require.NoError(t, os.WriteFile(qemu, []byte(`#!/bin/sh
-case "$*" in
-*"-accel kvm -cpu host"*) echo kvm >>"$0.log" ;;
-*) echo tcg >>"$0.log"; exec qemu-system-x86_64 "$@" ;;
-esac
-for arg; do
+	for name, underKVM := range map[string]string{
+		"refused": `echo "failed to initialize kvm" >&2; exit 1`,
+		"stands still": `for arg; do
 	shift
 	case "$arg" in kvm) arg=tcg ;; host) arg=max ;; esac
 	set -- "$@" "$arg"
 done
-exec qemu-system-x86_64 "$@" -S
-`), 0o755))
-	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	guest.SetKVM(t, time.Second)
-	for range 2 {
-		status, err := guest.Run(t.Context(), vm.Machine{QEMU: qemu}, p, guest.Streams{})
-		require.NoError(t, err)
-		require.Equal(t, 7, status.Code)
+exec qemu-system-x86_64 "$@" -S`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			qemu := filepath.Join(t.TempDir(), "qemu")
+			require.NoError(t, os.WriteFile(qemu, []byte(`#!/bin/sh
+case "$*" in
+*"-accel kvm -cpu host"*) echo kvm >>"$0.log" ;;
+*) echo tcg >>"$0.log"; exec qemu-system-x86_64 "$@" ;;
+esac
+`+underKVM+"\n"), 0o755))
+			t.Setenv("XDG_CACHE_HOME", t.TempDir())
+			guest.SetKVM(t, time.Second)
+			for range 2 {
+				status, err := guest.Run(t.Context(), vm.Machine{QEMU: qemu}, p, guest.Streams{})
+				require.NoError(t, err)
+				require.Equal(t, 7, status.Code)
+			}
+			require.Equal(t, "kvm\ntcg\ntcg", read(qemu+".log"))
+		})
 	}
-	require.Equal(t, "kvm\ntcg\ntcg\n", read(qemu+".log")+"\n")
 }
 
 func TestContext(t *testing.T) {

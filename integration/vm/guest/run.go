@@ -125,7 +125,10 @@ func attempts(ctx context.Context, m vm.Machine, p Program, s Streams) (Status, 
 func attempt(ctx context.Context, m vm.Machine, p Program, s Streams) (Status, error) {
 	begin := time.Now()
 	guest, err := vm.Start(ctx, m)
-	if err != nil {
+	switch {
+	case err != nil && m.Accelerator == vm.KVM:
+		return Status{}, fmt.Errorf("%w: %w", ErrBoot, err) // with TCG it may
+	case err != nil:
 		return Status{}, err
 	}
 	defer guest.Kill()
