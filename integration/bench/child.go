@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"runtime/pprof"
 	"strconv"
 	"time"
@@ -99,11 +100,14 @@ func build(ctx context.Context, name, out string) error {
 		content = append(content, t)
 		return t
 	}
-	if name != "ext4" {
+	if name == "fat" || name == "disk" {
 		l.Partitions = append(l.Partitions, image.Partition{Name: "esp", Type: image.ESP,
 			Size: e.number("BOOTSIZE"), Content: &fat.FileSystem{Tree: from("BOOT"), Type: fat.FAT32}})
 	}
-	if name != "fat" {
+	if name == "many" {
+		debug.SetGCPercent(25) // as mkimage does
+		l.Partitions = append(l.Partitions, image.Partition{Content: &ext4.FileSystem{Tree: from("TREE")}})
+	} else if name != "fat" {
 		l.Partitions = append(l.Partitions, image.Partition{Name: "root", Type: image.Root,
 			Size: e.number("SIZE"), Content: &ext4.FileSystem{Tree: from("TREE"), Inodes: e.number("INODES"), ReservedPercent: ext4.None}})
 	}

@@ -36,6 +36,9 @@ type contender struct {
 	once bool
 	// check is a script as the group's, "" for the group's own.
 	check string
+	// tree, where it has files, is made for this contender alone, before its first
+	// run, and is what its TREE is.
+	tree spec
 
 	samples []sample
 	failure error
@@ -61,6 +64,9 @@ func (g *group) measure(ctx context.Context, w *work, only *regexp.Regexp, progr
 		for _, c := range g.entries {
 			if c.failure != nil || c.once && round > 0 {
 				continue
+			}
+			if err := w.makeOwnTree(ctx, c, round); err != nil {
+				return err
 			}
 			start := time.Now()
 			if err := g.run(ctx, w, c, round); ctx.Err() != nil {
@@ -110,6 +116,9 @@ func (g *group) run(ctx context.Context, w *work, c *contender, round int) error
 		cmd = exec.CommandContext(ctx, "sh", "-ec", c.script)
 	}
 	cmd.Env = w.env(out)
+	if c.tree.files > 0 {
+		cmd.Env = append(cmd.Env, "TREE="+c.tree.dir)
+	}
 	s, err := w.time(cmd)
 	if err != nil {
 		return err

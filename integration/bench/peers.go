@@ -40,7 +40,20 @@ func (w *work) groups() []*group {
 			{name: "systemd-repart", tools: []string{"systemd-repart", "mkfs.fat", "mke2fs"}, script: repartDisk},
 			{name: "go-diskfs", child: []string{"diskfs-disk"}, once: true},
 		},
+	}, {
+		name: "many", title: "ext4, fitted to small files: time for each and memory, by their number",
+		judge: "e2fsck", check: `e2fsck -fn "$OUT"`,
+		entries: []*contender{w.many(10_000), w.many(100_000), w.many(1_000_000)},
 	}}
+}
+
+// many returns the contender that has a number of files of a byte.
+func (w *work) many(files int) *contender {
+	name := fmt.Sprintf("%d files", files)
+	return &contender{
+		name: name, child: []string{"many"}, once: true,
+		tree: spec{dir: w.path(name), size: int64(files), files: files},
+	}
 }
 
 // mke2fs lacks the output and its size. UUID and hash seed are fixed, as for an

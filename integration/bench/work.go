@@ -56,14 +56,8 @@ func newWork(ctx context.Context, c *config, dir string) (*work, error) {
 		}
 	}
 	for _, s := range []spec{w.tree, w.boot} {
-		// In another process: what this one needs counts as theirs.
-		cmd := exec.CommandContext(ctx, self, append([]string{childArg, "tree"}, s.args()...)...)
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			return nil, fmt.Errorf("making %s: %w: %s", s.dir, err, out)
-		}
-		if note := strings.TrimSpace(string(out)); note != "" {
-			w.notes = append(w.notes, note)
+		if err := w.makeTree(ctx, s); err != nil {
+			return nil, err
 		}
 	}
 	if err := os.Mkdir(w.path("definitions"), 0o755); err != nil {
@@ -74,6 +68,30 @@ func newWork(ctx context.Context, c *config, dir string) (*work, error) {
 	s, err := w.time(exec.CommandContext(ctx, "true"))
 	w.least = s.peak
 	return w, err
+}
+
+// makeTree makes a tree in another process: what this one needs counts as that of
+// the contenders.
+func (w *work) makeTree(ctx context.Context, s spec) error {
+	cmd := exec.CommandContext(ctx, w.self, append([]string{childArg, "tree"}, s.args()...)...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("making %s: %w: %s", s.dir, err, out)
+	}
+	if note := strings.TrimSpace(string(out)); note != "" {
+		w.notes = append(w.notes, note)
+	}
+	return nil
+}
+
+// makeOwnTree makes the tree of a contender that has one, before its first run.
+func (w *work) makeOwnTree(ctx context.Context, c *contender, round int) error {
+	if c.tree.files == 0 || round > 0 {
+		return nil
+	}
+	err := w.makeTree(ctx, c.tree)
+	flush()
+	return err
 }
 
 // imageSize returns the size of an image that holds the tree with some room.
