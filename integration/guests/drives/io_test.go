@@ -70,7 +70,8 @@ func TestIO(t *testing.T) {
 			t.Run(fmt.Sprintf("%s, blocks of %d", tt.name, ns.BlockBytes()), func(t *testing.T) {
 				setScene(t, ns)
 				ours := cause(t, tt.ours(t, ns, data))
-				left := readScene(t, path, ns)
+				left := make([]byte, scene*ns.BlockBytes())
+				require.NoError(t, ns.Read(t.Context(), 0, left, nvme.IOOptions{}))
 
 				setScene(t, ns)
 				args := strings.NewReplacer("SIZE", fmt.Sprint(len(data)), "FILE", file).Replace(tt.theirs)
@@ -95,17 +96,14 @@ func setScene(t *testing.T, ns *nvme.Namespace) {
 	require.NoError(t, ns.Write(t.Context(), 0, b, nvme.IOOptions{}))
 }
 
-// readScene reads them by nvme-cli, and wants to read the same.
+// readScene reads them by nvme-cli.
 func readScene(t *testing.T, path string, ns *nvme.Namespace) []byte {
 	t.Helper()
 	size := scene * ns.BlockBytes()
 	file := filepath.Join(t.TempDir(), "scene")
 	_, err := run(t, "read", path+"n1", "-n", "1", "-s", "0", "-c", fmt.Sprint(scene-1), "-z", fmt.Sprint(size), "-d", file)
 	require.NoError(t, err)
-	theirs, err := os.ReadFile(file)
+	b, err := os.ReadFile(file)
 	require.NoError(t, err)
-	ours := make([]byte, size)
-	require.NoError(t, ns.Read(t.Context(), 0, ours, nvme.IOOptions{}))
-	require.True(t, bytes.Equal(theirs, ours), "what is read")
-	return theirs
+	return b
 }
