@@ -115,6 +115,16 @@ func TestPowerComesBack(t *testing.T) {
 	require.NoError(t, <-done)
 }
 
+// TestPowerStaysOff: after ctrl_loss_tmo the kernel gives the drive up, and I/O that
+// has waited for it.
+func TestPowerStaysOff(t *testing.T) {
+	d := fixture.NVMe(t, fixture.ViaKernel(), fixture.TargetOptions(tcptarget.Options{Reconnect: time.Second}))
+	quiet(t, "nvme")
+	dev := openDirect(t, node(t, d), 0)
+	d.Emulated.PowerOff()
+	require.ErrorIs(t, dev.write(1, 0), unix.EIO)
+}
+
 // TestHangAndRelease lets a read wait for the drive.
 func TestHangAndRelease(t *testing.T) {
 	d := fixture.NVMe(t, fixture.ViaKernel())

@@ -46,7 +46,8 @@ func TestPages(t *testing.T) {
 					ours, err := tc.ours(t.Context())
 					require.NoError(t, err)
 					args := strings.Fields(tc.page)
-					theirs := nvmecli.Page(t, append([]string{args[0], d.Attached.Node()}, args[1:]...)...)
+					theirs, err := nvmecli.Page(t.Context(), fixture.RequireTool(t, "nvme"), append([]string{args[0], d.Attached.Node()}, args[1:]...)...)
+					require.NoError(t, err)
 					if inner, ok := theirs[d.Attached.Name()].(map[string]any); ok { // by the device's name
 						theirs = inner
 					}
@@ -56,7 +57,9 @@ func TestPages(t *testing.T) {
 					if tc.reads != nil {
 						tc.reads(theirs)
 					}
-					nvmecli.RequireSame(t, ours, theirs)
+					differences, err := nvmecli.Differences(ours, theirs)
+					require.NoError(t, err)
+					require.Empty(t, differences)
 				})
 			}
 		})
@@ -145,7 +148,7 @@ func TestSessions(t *testing.T) {
 			d := fixture.NVMe(t, fixture.ViaKernel(), fixture.DriveProfile(nvmetest.Enterprise(), func(p *nvmetest.Profile) { p.FormatTime = 30 * time.Second }))
 			for _, s := range steps {
 				args := strings.Fields(s.args)
-				out, err := nvmecli.Run(t, append([]string{args[0], d.Attached.Node()}, args[1:]...)...)
+				out, err := cli(t, append([]string{args[0], d.Attached.Node()}, args[1:]...)...)
 				require.Equal(t, s.fails, err != nil, "nvme %s: %v\n%s", s.args, err, out)
 				for _, want := range s.want {
 					require.Contains(t, out, want, "nvme %s", s.args)
@@ -170,24 +173,24 @@ func TestDiscoverConnectDisconnect(t *testing.T) {
 	where := []string{"-t", "tcp", "-a", "127.0.0.1", "-s", strconv.Itoa(target.Addr().Port), "--hostnqn=" + hostNQN,
 		"--hostid=11111111-2222-4333-8444-555555555555"}
 
-	out, err := nvmecli.Run(t, append([]string{"discover"}, where...)...)
+	out, err := cli(t, append([]string{"discover"}, where...)...)
 	require.NoError(t, err, "%s", out)
 	for _, want := range []string{"trtype:  tcp", "adrfam:  ipv4", "subtype: nvme subsystem", "subnqn:  " + target.NQN(), "traddr:  127.0.0.1"} {
 		require.Contains(t, out, want)
 	}
-	out, err = nvmecli.Run(t, append([]string{"connect", "-n", target.NQN(), "-c", "1", "-l", "2"}, where...)...)
+	out, err = cli(t, append([]string{"connect", "-n", target.NQN(), "-c", "1", "-l", "2"}, where...)...)
 	require.NoError(t, err, "%s", out)
 	inventory, err := nvme.Discover()
 	require.NoError(t, err)
 	s, err := inventory.BySerial(nvmetest.SerialNumber)
 	require.NoError(t, err)
 	require.Equal(t, target.NQN(), s.NQN)
-	out, err = nvmecli.Run(t, "disconnect", "-n", target.NQN())
+	out, err = cli(t, "disconnect", "-n", target.NQN())
 	require.NoError(t, err, "%s", out)
 	require.Contains(t, out, "disconnected 1 controller(s)")
 
 	other := slices.Clone(where)
 	other[6] = "--hostnqn=" + hostNQN[:len(hostNQN)-1] + "6"
-	out, err = nvmecli.Run(t, append([]string{"connect", "-n", target.NQN()}, other...)...)
+	out, err = cli(t, append([]string{"connect", "-n", target.NQN()}, other...)...)
 	require.Error(t, err, "%s", out)
 }

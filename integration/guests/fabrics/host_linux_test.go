@@ -2,6 +2,7 @@ package fabrics
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -84,6 +85,15 @@ func run(t *testing.T, name string, args ...string) string {
 	out, err := exec.Command(fixture.RequireTool(t, name), args...).CombinedOutput()
 	require.NoError(t, err, "%s %v\n%s", name, args, out)
 	return string(out)
+}
+
+// cli runs nvme-cli and returns what it prints, to whichever stream.
+func cli(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, fixture.RequireTool(t, "nvme"), args...).CombinedOutput()
+	return string(out), err
 }
 
 // mount mounts a device for the length of the test, or until the function that is

@@ -17,7 +17,7 @@ import (
 func quiet(t *testing.T, but ...string) {
 	t.Helper()
 	fd := openKernelLog(t)
-	but = append(but, ": resetting controller", "hrtimer: interrupt took", "callbacks suppressed")
+	but = append(but, ": resetting controller", "hrtimer: interrupt took", "clocksource: ", "TSC found unstable", "callbacks suppressed")
 	t.Cleanup(func() {
 		defer unix.Close(fd)
 		for _, line := range withoutKnownBug(readKernelLog(t, fd)) {

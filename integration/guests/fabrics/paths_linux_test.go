@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/drivebay/drivebay/fixture"
-	"github.com/drivebay/drivebay/integration/guests/internal/nvmecli"
 	"github.com/drivebay/drivebay/nvme"
 	"github.com/drivebay/drivebay/nvme/nvmetest"
 	"github.com/drivebay/drivebay/nvme/nvmetest/tcptarget"
@@ -160,7 +159,7 @@ func TestDiscoveryIsToldOfChanges(t *testing.T) {
 // kernel's name of it.
 func connectDiscovery(t *testing.T, target *tcptarget.Target) string {
 	t.Helper()
-	out, err := nvmecli.Run(t, "discover", "-p", "-t", "tcp", "-a", "127.0.0.1", "-s", strconv.Itoa(target.Addr().Port),
+	out, err := cli(t, "discover", "-p", "-t", "tcp", "-a", "127.0.0.1", "-s", strconv.Itoa(target.Addr().Port),
 		"--hostnqn="+hostNQN, "--hostid=11111111-2222-4333-8444-555555555555", "--keep-alive-tmo=5")
 	require.NoError(t, err, "%s", out)
 	controllers, err := filepath.Glob("/sys/class/nvme/nvme*/subsysnqn")
@@ -180,7 +179,7 @@ func connectDiscovery(t *testing.T, target *tcptarget.Target) string {
 // there is.
 func discoveryPage(t *testing.T, name string, target *tcptarget.Target) string {
 	t.Helper()
-	out, err := nvmecli.Run(t, "discover", "-d", name, "-t", "tcp", "-a", "127.0.0.1", "-s", strconv.Itoa(target.Addr().Port),
+	out, err := cli(t, "discover", "-d", name, "-t", "tcp", "-a", "127.0.0.1", "-s", strconv.Itoa(target.Addr().Port),
 		"--hostnqn="+hostNQN, "--hostid=11111111-2222-4333-8444-555555555555")
 	require.NoError(t, err, "%s", out)
 	return out

@@ -131,7 +131,10 @@ func TestFio(t *testing.T) {
 		runtime = "3s"
 	}
 	d := fixture.NVMe(t, fixture.ViaKernel(), fixture.DriveProfile(nvmetest.Consumer(), smallDrive),
-		fixture.TargetOptions(tcptarget.Options{HeaderDigest: true, DataDigest: true}))
+		fixture.TargetOptions(tcptarget.Options{
+			HeaderDigest: true, DataDigest: true,
+			KeepAlive: time.Minute, // the machine may be busy for longer than the usual 5 s
+		}))
 	quiet(t)
 	out := run(t, "fio", "--name=mixed", "--filename="+node(t, d), "--rw=randrw", "--bsrange=4k-128k", "--direct=1", "--ioengine=psync",
 		"--thread", "--numjobs=1", "--size=60M", "--verify=crc32c", "--verify_fatal=1", "--time_based", "--runtime="+runtime,

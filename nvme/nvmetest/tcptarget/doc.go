@@ -84,9 +84,9 @@
 // firmware and ANA it handles itself, and tells nobody. A connection that is back is
 // NVME_EVENT=connected.
 //
-// Linux 6.1 was seen, rarely, to warn in insert_work (kernel/workqueue.c) some
-// seconds after controllers had been removed while they reconnected: a timer of the
-// driver's that outlives them. 6.12 was not.
+// Linux 6.1 was seen once, in half a dozen runs of the suite, to warn in insert_work
+// (kernel/workqueue.c) of a timer that fires for work which is not pending, after
+// controllers had come and gone in quick succession. 6.12 was not.
 //
 // # Time
 //
