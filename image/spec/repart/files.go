@@ -1,6 +1,7 @@
 package repart
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,36 +17,31 @@ import (
 
 // files returns the files of a partition.
 func (l *Layout) files(ctx context.Context, d *Definition) (*filetree.Tree, error) {
-	b := &treeBuilder{layout: l, definition: d}
+	b := &treeBuilder{layout: l, definition: d, tree: filetree.New()}
+	if _, err := b.tree.Add(".", b.dir()); err != nil {
+		return nil, err
+	}
 	for _, c := range d.CopyFiles {
 		err := context.Cause(ctx)
 		if err == nil {
 			err = b.copy(c)
 		}
 		if err != nil {
-			return nil, errors.Join(c.Place.failf("CopyFiles: %w", err), b.close())
+			return nil, errors.Join(c.Place.failf("CopyFiles: %w", err), b.tree.Close())
 		}
 	}
-	tree, err := b.finish()
-	if err != nil {
-		return nil, errors.Join(err, b.close())
+	if err := b.make(); err != nil {
+		return nil, errors.Join(err, b.tree.Close())
 	}
-	return tree, nil
+	b.tree.Sort()
+	return b.tree, nil
 }
 
 // treeBuilder puts the files of a partition together.
 type treeBuilder struct {
 	layout     *Layout
 	definition *Definition
-	layers     []filetree.Layer
-}
-
-func (b *treeBuilder) close() error {
-	var errs []error
-	for _, l := range b.layers {
-		errs = append(errs, l.Tree.Close())
-	}
-	return errors.Join(errs...)
+	tree       *filetree.Tree
 }
 
 // copy adds what a CopyFiles names.
@@ -75,8 +71,48 @@ func (b *treeBuilder) copy(c CopyFiles) error {
 	if err != nil {
 		return err
 	}
-	b.layers = append(b.layers, layer)
+	return b.merge(layer)
+}
+
+// merge puts a layer onto what there is. Files take the place of others;
+// directories that are there, the root among them, keep their owners, modes, times
+// and attributes, as systemd-repart has it.
+func (b *treeBuilder) merge(layer filetree.Layer) error {
+	kept := map[string]filetree.Entry{}
+	keep := func(name string) {
+		if n, ok := b.tree.Lookup(name); ok && n.IsDir() {
+			kept[name] = dirEntry(n)
+		}
+	}
+	keep(cmp.Or(layer.To, "."))
+	_ = layer.Tree.Walk(func(n filetree.Node) error {
+		if n.IsDir() {
+			keep(path.Join(layer.To, n.Path()))
+		}
+		return nil
+	})
+	merged, err := filetree.Merge(filetree.Layer{Tree: b.tree}, layer)
+	if err != nil {
+		return errors.Join(err, layer.Tree.Close())
+	}
+	b.tree = merged
+	for name, e := range kept {
+		if n, ok := merged.Lookup(name); !ok || !n.IsDir() {
+			continue
+		}
+		if _, err := merged.Add(name, e); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// dirEntry returns the entry of a directory of a tree.
+func dirEntry(n filetree.Node) filetree.Entry {
+	return filetree.Entry{
+		Mode: n.Mode(), UID: n.UID(), GID: n.GID(), Xattrs: n.Xattrs(),
+		ModTime: n.ModTime(), AccessTime: n.AccessTime(), ChangeTime: n.ChangeTime(),
+	}
 }
 
 // single returns the tree of a single file.
@@ -86,9 +122,7 @@ func (b *treeBuilder) single(name, base string) (*filetree.Tree, error) {
 		return nil, err
 	}
 	t := filetree.New()
-	root := filetree.Dir(0o755)
-	root.ModTime = b.layout.Time
-	if _, err := t.Add(".", root); err != nil {
+	if _, err := t.Add(".", b.dir()); err != nil {
 		return nil, err
 	}
 	_, err = t.Add(base, e)
@@ -148,32 +182,22 @@ func excludePattern(base, name string) (pattern string, all bool) {
 	return pattern, false
 }
 
-// finish merges what has been copied and adds what is made.
-func (b *treeBuilder) finish() (*filetree.Tree, error) {
-	d := b.definition
-	tree, err := filetree.Merge(b.layers...)
-	if err != nil {
-		return nil, d.place("CopyFiles").failf("CopyFiles: %w", err)
-	}
-	b.layers = []filetree.Layer{{Tree: tree}}
-	// The root directory is mkfs's, and keeps what it has when files are copied.
-	if _, err := tree.Add(".", b.dir()); err != nil {
-		return nil, err
-	}
-	for _, name := range d.MakeDirectories {
-		if err := b.makeDir(tree, strings.TrimPrefix(name, "/")); err != nil {
-			return nil, d.place("MakeDirectories").failf("MakeDirectories: %w", err)
+// make makes directories and symbolic links.
+func (b *treeBuilder) make() error {
+	for _, name := range b.definition.MakeDirectories {
+		if err := b.makeDir(strings.TrimPrefix(name, "/")); err != nil {
+			return b.definition.place("MakeDirectories").failf("MakeDirectories: %w", err)
 		}
 	}
-	for _, s := range d.MakeSymlinks {
-		if err := b.makeSymlink(tree, s); err != nil {
-			return nil, s.Place.failf("MakeSymlinks: %w", err)
+	for _, s := range b.definition.MakeSymlinks {
+		if err := b.makeSymlink(s); err != nil {
+			return s.Place.failf("MakeSymlinks: %w", err)
 		}
 	}
-	tree.Sort()
-	return tree, nil
+	return nil
 }
 
+// dir returns the entry of a directory that is made.
 func (b *treeBuilder) dir() filetree.Entry {
 	e := filetree.Dir(0o755)
 	e.ModTime = b.layout.Time
@@ -181,30 +205,30 @@ func (b *treeBuilder) dir() filetree.Entry {
 }
 
 // makeDir makes a directory, and those above it, where they are missing.
-func (b *treeBuilder) makeDir(tree *filetree.Tree, name string) error {
+func (b *treeBuilder) makeDir(name string) error {
 	if name == "" || name == "." {
 		return nil
 	}
-	if n, ok := tree.Lookup(name); ok {
+	if n, ok := b.tree.Lookup(name); ok {
 		if n.IsDir() {
 			return nil
 		}
 		return &filetree.PathError{Op: "mkdir", Path: name, Err: filetree.ErrNotDir}
 	}
-	if err := b.makeDir(tree, path.Dir(name)); err != nil {
+	if err := b.makeDir(path.Dir(name)); err != nil {
 		return err
 	}
-	_, err := tree.Add(name, b.dir())
+	_, err := b.tree.Add(name, b.dir())
 	return err
 }
 
-func (b *treeBuilder) makeSymlink(tree *filetree.Tree, s MakeSymlink) error {
+func (b *treeBuilder) makeSymlink(s MakeSymlink) error {
 	name := strings.TrimPrefix(s.Path, "/")
-	if err := b.makeDir(tree, path.Dir(name)); err != nil {
+	if err := b.makeDir(path.Dir(name)); err != nil {
 		return err
 	}
 	e := filetree.Symlink(s.Target)
 	e.ModTime = b.layout.Time
-	_, err := tree.Add(name, e)
+	_, err := b.tree.Add(name, e)
 	return err
 }

@@ -29,12 +29,12 @@ func define(t *testing.T, files ...string) string {
 	require.NoError(t, os.Mkdir(dir, 0o755))
 	for _, f := range files {
 		name, text, _ := strings.Cut(f, "\n")
-		if !strings.Contains(text, "[") && text != "" {
+		if text != "" && !strings.Contains(text, "[Partition]") {
 			text = "[Partition]\n" + text
 		}
 		name = filepath.Join(dir, name)
 		require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o755))
-		require.NoError(t, os.WriteFile(name, []byte(text+"\n"), 0o644))
+		require.NoError(t, os.WriteFile(name, []byte(text), 0o644))
 	}
 	return dir
 }
@@ -119,7 +119,7 @@ func TestTables(t *testing.T) {
 		}},
 		{"drop-ins and masks", 200 << 20, []string{
 			"10-a.conf\nType=root\nWeight=100", "10-a.conf.d/20.conf\nWeight=200", "10-a.conf.d/10.conf\nWeight=7\nLabel=dropped",
-			"10-a.conf.d/ignored.txt\nWeight=9", "20-b.conf\nType=home", ".hidden.conf\nType=srv", "30.txt\nType=srv",
+			"10-a.conf.d/ignored.txt\nWeight=9", "20-b.conf\nType=home", ".hidden.conf\nType=srv", "30.txt\nType=srv", "40-masked.conf",
 		}},
 		{"syntax", 200 << 20, []string{"a.conf\n# comment\n; another\n[Partition]\nType = \\\n  # between\n  root\n\nLabel=a \\\n   b\nX-Mine=1\n[X-Other]\nfoo=bar", "b.conf\n\ufeff[Partition]\r\nType=home\r\nWeight=300"}},
 		{"formats", 0, []string{
@@ -141,4 +141,13 @@ func TestTables(t *testing.T) {
 			require.Equal(t, plan.Size, info.Size())
 		})
 	}
+}
+
+// identity returns the type, label and UUID of a volume, as blkid finds them.
+func identity(t *testing.T, name string, offset, size int64) string {
+	t.Helper()
+	out, err := exec.Command(fixture.RequireTool(t, "blkid"), "-p", "-o", "export", "-s", "TYPE", "-s", "LABEL", "-s", "UUID", "-s", "VERSION",
+		"--offset", strconv.FormatInt(offset, 10), "--size", strconv.FormatInt(size, 10), name).Output()
+	require.NoError(t, err)
+	return strings.ReplaceAll(string(out), name, "disk")
 }
