@@ -20,7 +20,8 @@ const module = "github.com/drivebay/drivebay/"
 // tools are the programs that tests in guests call.
 var tools = []string{
 	"losetup", "sfdisk", "sgdisk", "blockdev", "mkfs.ext4", "fsck.ext4", "e2fsck", "mkfs.xfs", "fsck.xfs", "xfs_repair", "mkfs.btrfs", "btrfs",
-	"resize2fs", "mkswap", "swapon", "swapoff", "nvme", "sh", "true", "cat", "mount", "umount",
+	"resize2fs", "mkswap", "swapon", "swapoff", "nvme", "sh", "true", "cat", "cp", "mount", "umount",
+	"blkid", "mkswap", "resize2fs", "swapoff", "swapon",
 }
 
 // claims is what a guest has, so that a test which misses any of it fails.
