@@ -122,7 +122,7 @@ func TestPowerStaysOff(t *testing.T) {
 	quiet(t, "nvme")
 	dev := openDirect(t, node(t, d), 0)
 	d.Emulated.PowerOff()
-	require.ErrorIs(t, dev.write(1, 0), unix.EIO)
+	require.ErrorIs(t, dev.write(1, 0), unix.ENOLINK)
 }
 
 // TestHangAndRelease lets a read wait for the drive.

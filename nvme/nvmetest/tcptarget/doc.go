@@ -69,7 +69,7 @@
 //	controller, conventional,       error recovery                          nothing, for 1.1 s
 //	subsystem reset, power cycle
 //	of the drive, not by the host
-//	power off                       keeps I/O until the power is back, or   nothing; EIO after ctrl_loss_tmo
+//	power off                       keeps I/O until the power is back, or   nothing; ENOLINK after it
 //	                                ctrl_loss_tmo is over
 //	NSSR by the host                resets the controller by the connection nothing, for the admin timeout
 //	                                that NSSR has ended, and waits for the  (60 s) and 1.1 s
