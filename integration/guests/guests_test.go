@@ -21,7 +21,6 @@ const module = "github.com/drivebay/drivebay/"
 var tools = []string{
 	"losetup", "sfdisk", "sgdisk", "blockdev", "mkfs.ext4", "fsck.ext4", "e2fsck", "mkfs.xfs", "fsck.xfs", "xfs_repair", "mkfs.btrfs", "btrfs",
 	"resize2fs", "mkswap", "swapon", "swapoff", "nvme", "sh", "true", "cat", "cp", "mount", "umount",
-	"blkid", "mkswap", "resize2fs", "swapoff", "swapon",
 }
 
 // claims is what a guest has, so that a test which misses any of it fails.
