@@ -109,12 +109,6 @@ func newDefinition(file string) *Definition {
 	}
 }
 
-// has reports whether a key is set.
-func (d *Definition) has(key string) bool {
-	_, ok := d.places[key]
-	return ok
-}
-
 // place returns where a key is set, or the first of several: the definition itself
 // where none is.
 func (d *Definition) place(keys ...string) Place {
