@@ -15,7 +15,10 @@ import (
 )
 
 // manyFiles is more than a tree keeps in memory.
-const manyFiles = 3 * maxPages * pageSize / nodeLen
+const manyFiles = maxPages * pageSize / nodeLen * 9 / 8
+
+// manyName returns the path of file i: all names together are more, too.
+func manyName(i int) string { return fmt.Sprintf("%03d/%06d-%s", i%100, i, strings.Repeat("n", 60)) }
 
 // manyEntry is the entry of file i: no two are the same.
 func manyEntry(i int) Entry {
@@ -32,7 +35,7 @@ func manyTree(t testing.TB) *Tree {
 	tr := New()
 	for k := range manyFiles {
 		i := k * 7919 % manyFiles
-		_, err := tr.Add(fmt.Sprintf("%03d/%06d", i%100, i), manyEntry(i))
+		_, err := tr.Add(manyName(i), manyEntry(i))
 		require.NoError(t, err)
 	}
 	return tr
@@ -72,6 +75,7 @@ func checkMany(t testing.TB, tr *Tree) {
 func TestLargeTreeLiesInTemporaryFiles(t *testing.T) {
 	tr := manyTree(t)
 	require.NotNil(t, tr.nodes.file)
+	require.NotNil(t, tr.names.file)
 	require.NotNil(t, tr.extras.file)
 	require.LessOrEqual(t, tr.nodes.inUse, maxPages)
 	checkMany(t, tr)
@@ -81,7 +85,7 @@ func TestLargeTreeLiesInTemporaryFiles(t *testing.T) {
 	for i := range 10 {
 		e := manyEntry(i)
 		e.UID++
-		_, err := replaced.Add(fmt.Sprintf("%03d/%06d", i, i), e)
+		_, err := replaced.Add(manyName(i), e)
 		require.NoError(t, err)
 	}
 	merged, err := Merge(Layer{Tree: replaced}, Layer{Tree: tr})
@@ -110,7 +114,7 @@ func TestLargeTreeIsReadByMany(t *testing.T) {
 	for seed := range uint64(4) {
 		group.Go(func() {
 			r := rand.New(rand.NewPCG(seed, 0))
-			for range 50_000 {
+			for range 10_000 {
 				i := r.IntN(manyFiles)
 				n, ok := tr.Lookup(fmt.Sprintf("%06d", i))
 				if !ok || n.UID() != uint32(i) {
