@@ -15,8 +15,8 @@
 // What fills a partition is a [volume.Content]: an ext4.FileSystem or a
 // fat.FileSystem of a filetree.Tree, [Raw] bytes, or one of your own.
 //
-// [Open] reads disks back, those of others included; it takes go-diskfs for the
-// files in them.
+// [Open] reads disks, those of others included, and [Disk.FS] the files in them:
+// ext2, ext3, ext4 and FAT with all that they hold, squashfs and ISO 9660.
 //
 // # Reproducible images
 //

@@ -1,5 +1,7 @@
 // Package ext4 writes ext4 file systems without the kernel, without root and
-// without a second look at what has been written.
+// without a second look at what has been written, and reads those of others.
+//
+// # Writing
 //
 // A [FileSystem] says what there is to be: a tree of files and, where the
 // defaults will not do, sizes. Its Plan decides where everything goes, and the
@@ -32,6 +34,21 @@
 // What is unused is marked as such in the groups' descriptors and not written,
 // so that an empty file system of 1 TiB takes a few megabytes.
 //
+// # Reading
+//
+// [Open] reads any ext2, ext3 or ext4 that is not in use, whoever has made it:
+//
+//	files, err := ext4.Open(file, size)
+//	...
+//	b, err := fs.ReadFile(files, "etc/hostname")
+//	tree, err := files.Tree()
+//
+// with extents and indirect blocks, inline data, attributes in inodes of their own,
+// bigalloc, meta_bg, blocks up to 64 KiB and inodes of any size. Checksums are
+// compared. Names in directories that fold case are looked up as they are
+// written. Nothing but what is asked for is read, and nothing that a volume says is
+// believed: memory and time are bounded by its size.
+//
 // # Determinism
 //
 // The same tree, parameters and geometry give the same bytes. The UUID and the
@@ -46,7 +63,8 @@
 // (4 TiB). Extended attributes of an inode are at most a block and what fits the
 // inode. The index of a directory has two levels: some 30 million names of
 // 20 bytes, 400,000 in blocks of 1 KiB. Quotas, encryption, case folding, inline
-// data and verity are not written.
+// data and verity are not written. Encrypted files and journals that have not been
+// replayed are not read.
 //
 // The format is that of Linux 6.12, fs/ext4/ext4.h and
 // Documentation/filesystems/ext4.

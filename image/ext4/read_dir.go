@@ -1,8 +1,10 @@
 package ext4
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/drivebay/drivebay/image/filetree"
 	"github.com/drivebay/drivebay/image/internal/rofs"
@@ -79,6 +81,9 @@ func (d *dirReader) blocks(size int64) error {
 	if err != nil {
 		return err
 	}
+	if err := checkApart(extents); err != nil {
+		return err
+	}
 	b := make([]byte, v.blockSize)
 	next := uint32(0)
 	for _, e := range extents {
@@ -102,6 +107,18 @@ func (d *dirReader) blocks(size int64) error {
 	}
 	if blocks := size >> v.blockBits; int64(next) < blocks {
 		return damaged("it has a hole at block %d of %d", next, blocks)
+	}
+	return nil
+}
+
+// checkApart refuses extents that overlap on the volume: a directory is never larger
+// than what holds it.
+func checkApart(extents []extent) error {
+	list := slices.SortedFunc(slices.Values(extents), func(a, b extent) int { return cmp.Compare(a.start, b.start) })
+	for i := 1; i < len(list); i++ {
+		if a, b := list[i-1], list[i]; b.start < a.start+int64(a.length) {
+			return damaged("its blocks %d and %d are both at block %d", b.logical, a.logical+uint32(b.start-a.start), b.start)
+		}
 	}
 	return nil
 }

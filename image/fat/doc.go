@@ -1,5 +1,6 @@
 // Package fat writes FAT12, FAT16 and FAT32 file systems with long names, front
-// to back in one pass, from a tree that is known beforehand.
+// to back in one pass, from a tree that is known beforehand, and reads those that
+// others have made.
 //
 // A [FileSystem] is the description, a [volume.Content]. Its Plan takes stock of
 // the tree, chooses the type and the size of clusters, and gives out clusters one
@@ -14,6 +15,11 @@
 //	err = plan.Write(ctx, w)
 //	...
 //	err = w.Flush()
+//
+// [Open] reads any FAT that is not in use: long names, names of 8.3 with the case that
+// Windows NT's bits give them, and the label. Nothing but what is asked for is read,
+// and nothing that a volume says is believed: memory and time are bounded by its
+// size.
 //
 // The format is that of Microsoft's "FAT32 File System Specification", version
 // 1.03 of December 6, 2000, called fatgen103 here, with the bits for lower case

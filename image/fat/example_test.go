@@ -3,13 +3,9 @@ package fat_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"log"
 	"os"
 	"time"
-
-	"github.com/diskfs/go-diskfs/backend/file"
-	"github.com/diskfs/go-diskfs/filesystem/fat32"
 
 	"github.com/drivebay/drivebay/image/fat"
 	"github.com/drivebay/drivebay/image/filetree"
@@ -46,16 +42,11 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	fsys, err := fat32.Read(file.New(img, true), info.Size, 0, 512)
+	files, err := fat.Open(img, info.Size)
 	if err != nil {
 		log.Fatal(err)
 	}
-	f, err := fsys.Open("EFI/BOOT/BOOTX64.EFI")
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(f)
+	b, err := files.ReadFile("EFI/BOOT/BOOTX64.EFI")
 	fmt.Printf("%s %v\n", b, err)
 	// Output:
 	// vfat ESP 2024-0229 67108864 bytes

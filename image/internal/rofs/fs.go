@@ -149,6 +149,8 @@ func (f *FS) list(dir ID) ([]Child, error) {
 		switch {
 		case strings.ContainsAny(c.Name, "/\x00"):
 			return nil, fmt.Errorf("%w: directory has the name %q: want one without a slash and NUL", volume.ErrDamaged, c.Name)
+		case c.ID == f.v.Root():
+			return nil, fmt.Errorf("%w: %q in a directory is the root directory", volume.ErrDamaged, c.Name)
 		case i > 0 && c.Name == list[i-1].Name:
 			return nil, fmt.Errorf("%w: directory has the name %q twice", volume.ErrDamaged, c.Name)
 		}
