@@ -1,13 +1,15 @@
-// Command mkimage builds partitioned disk images from a description in YAML, and
-// inspects and verifies them.
+// Command mkimage builds partitioned disk images from a description in YAML, or
+// from systemd's partition definitions, and inspects and verifies them.
 //
 //	mkimage build disk.yaml -o disk.img
 //	mkimage plan disk.yaml
 //	mkimage inspect disk.img
 //	mkimage verify disk.img disk.yaml
+//	mkimage build repart.d -o disk.img --root ./rootfs --size 2GiB
 //
 // It needs no root. What a description may say is in the documentation of package
-// [github.com/drivebay/drivebay/image/spec], and "mkimage help" tells the rest.
+// [github.com/drivebay/drivebay/image/spec], what definitions may say in
+// [github.com/drivebay/drivebay/image/spec/repart], and "mkimage help" tells the rest.
 //
 // The exit status is 0 where all went well, 1 for an error, 2 for a command line
 // that makes no sense, and 128 and the signal's number (130 for Ctrl-C) where a

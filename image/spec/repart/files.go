@@ -158,7 +158,8 @@ func (b *treeBuilder) exclude(c CopyFiles) (patterns []string, all bool) {
 
 // excludePattern returns the pattern, for what is below base, of a path: "" where
 // it is elsewhere. A path with a slash at the end is what is in a directory, and
-// not the directory. It may be all of base.
+// not the directory. It may be all of base. What is copied from inside of it by its
+// own name is copied.
 func excludePattern(base, name string) (pattern string, all bool) {
 	inside := strings.HasSuffix(name, "/")
 	rel, err := filepath.Rel(base, path.Clean(name))
@@ -171,9 +172,7 @@ func excludePattern(base, name string) (pattern string, all bool) {
 		}
 		return "", true
 	case rel == ".." || strings.HasPrefix(rel, "../"):
-		// Is base below it?
-		up, err := filepath.Rel(path.Clean(name), base)
-		return "", err == nil && up != ".." && !strings.HasPrefix(up, "../")
+		return "", false
 	}
 	pattern = "/" + strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(rel)
 	if inside {

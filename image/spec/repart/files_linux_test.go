@@ -149,7 +149,7 @@ func TestExclude(t *testing.T) {
 	}, files(t, l, 1))
 	require.Equal(t, []string{".", "user", "user/file"}, files(t, l, 2))
 	require.Equal(t, []string{"."}, files(t, l, 3))
-	require.Equal(t, []string{".", "made"}, files(t, l, 4))
+	require.Equal(t, []string{".", "made", "other", "other/name"}, files(t, l, 4))
 }
 
 // TestRoot wants nothing outside of the root directory to be taken.
