@@ -9,17 +9,19 @@ const cachedBlocks = 512
 // has: those of inode tables are read in a row, and of trees from the top.
 type blockCache struct {
 	mu    sync.Mutex
-	slots [cachedBlocks]struct {
-		block int64
-		b     []byte
-	}
+	slots [cachedBlocks]cachedBlock
+}
+
+type cachedBlock struct {
+	block int64
+	b     []byte
 }
 
 // get returns a block, nil where it is not there.
 func (c *blockCache) get(block int64) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if s := &c.slots[block%cachedBlocks]; block >= 0 && s.block == block {
+	if s := c.slot(block); s.block == block {
 		return s.b
 	}
 	return nil
@@ -28,6 +30,9 @@ func (c *blockCache) get(block int64) []byte {
 func (c *blockCache) put(block int64, b []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := &c.slots[block%cachedBlocks]
+	s := c.slot(block)
 	s.block, s.b = block, b
 }
+
+// slot returns the slot of a block, whose number may be nonsense.
+func (c *blockCache) slot(block int64) *cachedBlock { return &c.slots[uint64(block)%cachedBlocks] }
