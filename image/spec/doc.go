@@ -28,8 +28,9 @@
 // finds the place of everything. Paths of the building machine are relative to the
 // spec's own directory. Paths of the image begin with a slash.
 //
-// YAML is version 1.2 as go-yaml has it. Anchors, aliases and merge keys (<<) may
-// be used, tags may not. Texts that look like numbers need quotes.
+// A spec has at most 1 MiB, in lines of at most 64 KiB unless it is JSON. YAML is
+// version 1.2 as go-yaml has it. Anchors, aliases and merge keys (<<) may be used,
+// tags may not. Texts that look like numbers need quotes.
 //
 // # Values
 //

@@ -54,6 +54,8 @@ func TestBuildDefinitions(t *testing.T) {
 	require.Contains(t, out, "home", "as large as all need")
 	_, _, err = mkimage(t, with("build", dir, "-o", filepath.Join(root, "etc/disk.img"))...)
 	require.ErrorContains(t, err, "is inside of the source "+root+"/etc")
+	_, _, err = mkimage(t, with("build", dir, "-o", filepath.Join(dir, "20-more.conf"))...)
+	require.ErrorContains(t, err, "is the source "+dir+"/20-more.conf: want another name")
 }
 
 func TestDefinitionsAreChecked(t *testing.T) {

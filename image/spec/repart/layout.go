@@ -29,7 +29,8 @@ type Layout struct {
 	// Omitted are the definitions for which the disk is too small, as their
 	// Priority allows.
 	Omitted []*Definition
-	// Sources are the files and directories that it is made of.
+	// Sources are the files and directories that it is made of, the definitions
+	// among them.
 	Sources []spec.Source
 
 	definitions *Definitions
@@ -66,6 +67,9 @@ func (d *Definitions) Layout(ctx context.Context) (*Layout, error) {
 	for i, def := range d.Partitions {
 		p := &partition{Definition: def, id: ids[i], label: labels[i]}
 		l.all = append(l.all, p)
+		for _, name := range append([]string{def.File}, def.DropIns...) {
+			l.Sources = append(l.Sources, spec.Source{Path: name})
+		}
 		if err := l.open(ctx, p); err != nil {
 			return nil, errors.Join(err, l.Close())
 		}
