@@ -1,0 +1,162 @@
+package erofs_test
+
+import (
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/drivebay/drivebay/image/filetree"
+)
+
+// pattern is n bytes that are not zero.
+func pattern(n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(i%251) + byte(i/4096%4) + 1
+	}
+	return b
+}
+
+// noise is n bytes without a pattern.
+func noise(seed uint64, n int) []byte {
+	b := make([]byte, n)
+	r := rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(seed >> 16)})
+	_, _ = r.Read(b)
+	return b
+}
+
+// everything is a tree of all kinds of files.
+func everything(t testing.TB) *filetree.Tree {
+	t.Helper()
+	tr := filetree.New()
+	add := func(path string, e filetree.Entry) {
+		t.Helper()
+		if e.ModTime.IsZero() {
+			e.ModTime = created.Add(123456789)
+		}
+		_, err := tr.Add(path, e)
+		require.NoError(t, err)
+	}
+	link := func(path, target string) {
+		t.Helper()
+		_, err := tr.Link(path, target)
+		require.NoError(t, err)
+	}
+	file := func(n int) filetree.Entry { return filetree.File(pattern(n), 0o644) }
+
+	root := filetree.Dir(0o751)
+	root.UID, root.GID = 1, 2
+	root.Xattrs = []filetree.Xattr{{Name: "user.root", Value: []byte("yes")}}
+	add(".", root)
+	for _, n := range []int{0, 1, 4095, 4096, 4097, 8192, 100000, 1<<17 - 1, 1 << 17, 1<<17 + 1, 1 << 20, 3<<20 + 12345} {
+		add(fmt.Sprintf("sizes/%d", n), file(n))
+		add(fmt.Sprintf("noise/%d", n), filetree.File(noise(uint64(n), n), 0o600))
+	}
+	for _, n := range []int{1, 59, 60, 300, 4095} {
+		add(fmt.Sprintf("symlinks/%d", n), filetree.Symlink(strings.Repeat("x", n)))
+	}
+	for _, name := range []string{" space ", "-rf", "new\nline", "ümlaut-ß", "日本語", "\xff\xfe", strings.Repeat("n", 255)} {
+		add("names/"+name, file(3))
+	}
+	for i, dev := range []filetree.Device{{Major: 0, Minor: 0}, {Major: 1, Minor: 3}, {Major: 255, Minor: 255}, {Major: 256, Minor: 1}, {Major: 8, Minor: 256}, {Major: 4095, Minor: 1<<20 - 1}} {
+		add(fmt.Sprintf("special/char%d", i), filetree.Entry{Mode: fs.ModeDevice | fs.ModeCharDevice | 0o620, Device: dev, GID: 5})
+		add(fmt.Sprintf("special/block%d", i), filetree.Entry{Mode: fs.ModeDevice | 0o660, Device: dev, GID: 6})
+	}
+	add("special/fifo", filetree.Entry{Mode: fs.ModeNamedPipe | 0o600})
+	add("special/socket", filetree.Entry{Mode: fs.ModeSocket | 0o755})
+	for i, mode := range []fs.FileMode{0, 0o777, fs.ModeSetuid | 0o755, fs.ModeSetgid | 0o711, fs.ModeSticky | 0o1, fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky | 0o777} {
+		e := file(i)
+		e.Mode, e.UID, e.GID = mode, uint32(i)*70000, 4000000000+uint32(i)
+		add(fmt.Sprintf("modes/%d", i), e)
+		add(fmt.Sprintf("modes/dir%d", i), filetree.Entry{Mode: fs.ModeDir | mode, UID: 1 << 31, GID: 1 << 16})
+	}
+	e := file(4)
+	e.ModTime = created // of a compact inode
+	add("times/created", e)
+	for i, sec := range []int64{0, 1, 1<<31 - 1, 1 << 31, 1 << 32, 1 << 40, -1, -1 << 40} {
+		e := file(i)
+		e.ModTime = time.Unix(sec, 999999999)
+		add(fmt.Sprintf("times/%d", i), e)
+	}
+	addXattrs(add, file)
+	link("links/size", "sizes/4097")
+	link("links/a/b/c/size", "sizes/4097")
+	link("links/large", "noise/3158073")
+	link("links/empty", "sizes/0")
+	link("links/symlink", "symlinks/60")
+	link("links/device", "special/char1")
+	link("links/fifo", "special/fifo")
+	link("a-link-before-its-file", "sizes/100000")
+
+	add("holes/all", sparse(10<<20+1))
+	add("holes/short", sparse(1000))
+	add("holes/block", sparse(1<<17))
+	add("holes/start", sparse(1<<20, filetree.Range{Offset: 1<<20 - 5000, Length: 5000}))
+	add("holes/end", sparse(1<<20, filetree.Range{Offset: 0, Length: 4096}))
+	add("holes/tail", sparse(1<<20+100, filetree.Range{Offset: 1 << 20, Length: 10}))
+	add("holes/tail-is-hole", sparse(1<<20+100, filetree.Range{Offset: 0, Length: 1 << 20}))
+	add("holes/unaligned", sparse(600001, filetree.Range{Offset: 10, Length: 10}, filetree.Range{Offset: 100, Length: 5000},
+		filetree.Range{Offset: 5100, Length: 1}, filetree.Range{Offset: 50000, Length: 20000}, filetree.Range{Offset: 599990, Length: 5}))
+	add("holes/zeros-that-are-data", filetree.File(make([]byte, 300000), 0o644))
+	add("holes/huge", sparse(20<<30, filetree.Range{Offset: 19 << 30, Length: 700000}))
+	add("empty-dir", filetree.Dir(0o700))
+	return tr
+}
+
+func addXattrs(add func(string, filetree.Entry), file func(int) filetree.Entry) {
+	for name, xattrs := range map[string][]filetree.Xattr{
+		"empty-value": {{Name: "user.e"}},
+		"several":     {{Name: "user.a", Value: []byte("1")}, {Name: "security.selinux", Value: []byte("system_u:object_r:bin_t:s0\x00")}, {Name: "trusted.t", Value: []byte("t")}},
+		"inline":      {{Name: "user.big", Value: pattern(128)}},
+		"elsewhere":   {{Name: "user.big", Value: pattern(129)}, {Name: "user.small", Value: pattern(5)}},
+		"capability":  {{Name: "security.capability", Value: []byte{1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}}},
+		"acl":         {{Name: "system.posix_acl_access", Value: acl}},
+		"shared1":     {{Name: "user.shared", Value: pattern(300)}},
+		"shared2":     {{Name: "user.shared", Value: pattern(300)}},
+		"shared3":     {{Name: "user.shared", Value: pattern(300)}, {Name: "user.own", Value: pattern(2)}},
+		"same-value":  {{Name: "user.other", Value: pattern(300)}},
+		"high-bytes":  {{Name: "user.n\xe4me", Value: pattern(301)}},
+	} {
+		e := file(10)
+		e.Xattrs = xattrs
+		add("xattrs/"+name, e)
+	}
+	d := filetree.Dir(0o770)
+	d.Xattrs = []filetree.Xattr{{Name: "system.posix_acl_default", Value: acl}, {Name: "user.dir", Value: []byte("d")}}
+	add("xattrs/dir", d)
+	s := filetree.Symlink("target")
+	s.Xattrs = []filetree.Xattr{{Name: "trusted.link", Value: pattern(200)}}
+	add("xattrs/symlink", s)
+	dev := filetree.Entry{Mode: fs.ModeDevice | 0o600, Device: filetree.Device{Major: 1, Minor: 2}, Xattrs: s.Xattrs}
+	add("xattrs/device", dev)
+	add("xattrs/fifo", filetree.Entry{Mode: fs.ModeNamedPipe | 0o600, Xattrs: s.Xattrs})
+}
+
+// acl gives user 1000 rwx, beside the owner's rw-, the group's r-- and the mask rwx.
+var acl = []byte{
+	2, 0, 0, 0, 1, 0, 6, 0, 255, 255, 255, 255, 2, 0, 7, 0, 0xe8, 3, 0, 0, 4, 0, 4, 0, 255, 255, 255, 255,
+	16, 0, 7, 0, 255, 255, 255, 255, 32, 0, 4, 0, 255, 255, 255, 255,
+}
+
+// addLongXattrs adds attributes that fill more than a block.
+func addLongXattrs(t testing.TB, tr *filetree.Tree) {
+	t.Helper()
+	var many []filetree.Xattr
+	for i := range 500 {
+		many = append(many, filetree.Xattr{Name: fmt.Sprintf("user.attribute%d", i), Value: noise(uint64(i), 120)})
+	}
+	for name, xattrs := range map[string][]filetree.Xattr{
+		"longest": {{Name: "user.big", Value: noise(7, 65535)}},
+		"many":    many,
+	} {
+		e := filetree.File(nil, 0o644)
+		e.ModTime, e.Xattrs = created, xattrs
+		_, err := tr.Add("long-xattrs/"+name, e)
+		require.NoError(t, err)
+	}
+}

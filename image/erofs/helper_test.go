@@ -1,0 +1,137 @@
+package erofs_test
+
+import (
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/stretchr/testify/require"
+
+	"github.com/drivebay/drivebay/fixture"
+	"github.com/drivebay/drivebay/image"
+	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/erofs"
+	"github.com/drivebay/drivebay/image/volume"
+)
+
+var created = time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC)
+
+// geometry is a volume of size bytes, 0 for the smallest.
+func geometry(size int64) volume.Geometry {
+	return volume.Geometry{SectorSize: 512, Size: size, Seed: uuid.MustParse("8f1c2c3e-0000-4000-8000-000000000001"), Time: created}
+}
+
+// write plans a file system and writes it to a file.
+func write(t testing.TB, fs *erofs.FileSystem, size int64) string {
+	t.Helper()
+	p, err := fs.Plan(t.Context(), geometry(size))
+	require.NoError(t, err)
+	name := filepath.Join(t.TempDir(), "erofs.img")
+	writePlan(t, p, name)
+	return name
+}
+
+func writePlan(t testing.TB, p volume.Plan, name string) {
+	t.Helper()
+	f, err := os.Create(name)
+	require.NoError(t, err)
+	defer f.Close()
+	require.NoError(t, f.Truncate(p.Info().Size))
+	w := volume.NewWriter(f, p.Info().Size)
+	defer w.Close()
+	require.NoError(t, p.Write(t.Context(), w))
+	require.NoError(t, w.Flush())
+}
+
+// tool runs a program and returns what it prints.
+func tool(t testing.TB, name string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(fixture.RequireTool(t, name), args...)
+	cmd.Env = append(os.Environ(), "LC_ALL=C", "TZ=UTC")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s %v\n%s", name, args, out)
+	return string(out)
+}
+
+// mount has the kernel mount a file system in a partition, and returns where.
+func mount(t testing.TB, fs *erofs.FileSystem) string {
+	t.Helper()
+	fixture.RequireFS(t, "erofs")
+	d := fixture.Disk(t, image.Layout{Partitions: []image.Partition{{Name: "root", Content: fs}}})
+	return d.Mount(1, fixture.ReadOnly()).Path() + "/"
+}
+
+// extract has fsck.erofs check an image and unpack it, and returns where.
+func extract(t testing.TB, name string) string {
+	t.Helper()
+	fixture.RequireRoot(t) // for owners and devices
+	dir := filepath.Join(t.TempDir(), "root")
+	tool(t, "fsck.erofs", "--extract="+dir, name)
+	return dir
+}
+
+// requireSame has a directory that an image was made into compared with its tree.
+func requireSame(t testing.TB, want *filetree.Tree, dir string, skip ...string) {
+	t.Helper()
+	got, err := filetree.FromDir(dir)
+	require.NoError(t, err)
+	defer got.Close()
+	diffs, err := filetree.Diff(t.Context(), want, got, filetree.DiffOptions{
+		Skip: func(path string) bool {
+			for _, s := range skip {
+				if path == s {
+					return true
+				}
+			}
+			return false
+		},
+	})
+	require.NoError(t, err)
+	require.Empty(t, diffs)
+}
+
+// sparse returns a file with data in the ranges.
+func sparse(size int64, data ...filetree.Range) filetree.Entry {
+	e := filetree.Entry{Mode: 0o644, Size: size, Data: append([]filetree.Range{}, data...)}
+	e.Open = func() (filetree.Content, error) { return &sparseContent{size: size, data: data}, nil }
+	return e
+}
+
+// sparseContent has the bytes of its own offsets in the ranges, zeros elsewhere.
+type sparseContent struct {
+	pos, size int64
+	data      []filetree.Range
+}
+
+func (c *sparseContent) Read(p []byte) (int, error) {
+	if c.pos == c.size {
+		return 0, io.EOF
+	}
+	p = p[:min(int64(len(p)), c.size-c.pos)]
+	clear(p)
+	end := c.pos + int64(len(p))
+	for len(c.data) > 0 && c.data[0].End() <= c.pos {
+		c.data = c.data[1:]
+	}
+	for _, r := range c.data {
+		if r.Offset >= end {
+			break
+		}
+		for o := max(r.Offset, c.pos); o < min(r.End(), end); o++ {
+			p[o-c.pos] = byte(o%251) + 1
+		}
+	}
+	c.pos = end
+	return len(p), nil
+}
+
+func (c *sparseContent) Seek(off int64, whence int) (int64, error) {
+	c.pos = off + [...]int64{0, c.pos, c.size}[whence]
+	return c.pos, nil
+}
+
+func (c *sparseContent) Close() error { return nil }

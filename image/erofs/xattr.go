@@ -1,0 +1,170 @@
+package erofs
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/drivebay/drivebay/image/filetree"
+)
+
+// Limits of extended attributes.
+const (
+	maxXattrValue = math.MaxUint16
+	maxShared     = math.MaxUint8                         // of one inode
+	maxXattrs     = xattrHeaderLen + 4*(math.MaxUint16-1) // bytes behind an inode
+)
+
+// xattrPrefixes are the beginnings of names that the format numbers. The ACLs' are
+// whole names, and their values those of the system calls.
+var xattrPrefixes = []struct {
+	prefix string
+	index  uint8
+}{
+	{"user.", 1},
+	{"system.posix_acl_access", 2},
+	{"system.posix_acl_default", 3},
+	{"trusted.", 4},
+	{"security.", 6},
+}
+
+// attr is an extended attribute as EROFS has it.
+type attr struct {
+	index uint8
+	name  string // without the prefix
+	value []byte
+}
+
+// newAttr turns an attribute of the tree into one of EROFS.
+func newAttr(x filetree.Xattr) (attr, error) {
+	for _, p := range xattrPrefixes {
+		name, ok := strings.CutPrefix(x.Name, p.prefix)
+		acl := p.index == 2 || p.index == 3
+		if !ok || acl != (name == "") {
+			continue
+		}
+		if len(x.Value) > maxXattrValue {
+			return attr{}, fmt.Errorf("extended attribute %s: %w: value of %d bytes, want at most %d", x.Name, ErrUnsupported, len(x.Value), maxXattrValue)
+		}
+		return attr{p.index, name, x.Value}, nil
+	}
+	return attr{}, fmt.Errorf("extended attribute %s: %w: want user, trusted, security or a POSIX ACL", x.Name, ErrUnsupported)
+}
+
+// size returns the bytes that the attribute takes.
+func (a *attr) size() int { return (xattrEntryLen + len(a.name) + len(a.value) + 3) &^ 3 }
+
+// append appends erofs_xattr_entry with its name and value to b.
+func (a *attr) append(b []byte) []byte {
+	end := len(b) + a.size()
+	b = append(b, uint8(len(a.name)), a.index)
+	b = binary.LittleEndian.AppendUint16(b, uint16(len(a.value)))
+	b = append(b, a.name...)
+	b = append(b, a.value...)
+	return append(b, 0, 0, 0)[:end]
+}
+
+// attrKey stands for an attribute and its value: half a SHA-256 of them.
+type attrKey [16]byte
+
+func (a *attr) key() attrKey {
+	h := sha256.New()
+	h.Write([]byte{a.index, uint8(len(a.name))})
+	h.Write([]byte(a.name))
+	h.Write(a.value)
+	return attrKey(h.Sum(nil))
+}
+
+// attrUse is an attribute that has been seen.
+type attrUse struct {
+	node  uint32 // the first that has it
+	index uint32 // in the node's Xattrs
+	count uint32 // of the nodes that have it
+}
+
+// sharing finds the attributes that several inodes have, which are written once.
+type sharing struct {
+	seen map[attrKey]uint32 // into uses
+	uses []attrUse
+	ids  map[attrKey]uint32 // of those that are shared: their offset / 4
+	len  int64              // of the shared ones, in bytes
+}
+
+// add counts the attributes of a node.
+func (s *sharing) add(n filetree.Node) error {
+	for i, x := range n.Xattrs() {
+		a, err := newAttr(x)
+		if err != nil {
+			return fileError(n, err)
+		}
+		if s.seen == nil {
+			s.seen = map[attrKey]uint32{}
+		}
+		key := a.key()
+		at, ok := s.seen[key]
+		if !ok {
+			at = uint32(len(s.uses))
+			s.seen[key] = at
+			s.uses = append(s.uses, attrUse{node: uint32(n.ID()), index: uint32(i)})
+		}
+		s.uses[at].count++
+	}
+	return nil
+}
+
+// settle keeps those for which sharing takes less room, and gives them places in
+// the order in which they were found.
+func (s *sharing) settle(tree *filetree.Tree) {
+	shared := s.uses[:0]
+	s.ids = map[attrKey]uint32{}
+	for _, u := range s.uses {
+		a := u.attr(tree)
+		size, count := int64(a.size()), int64(u.count)
+		if size+4*count >= size*count || s.len/4 > math.MaxUint32 {
+			continue
+		}
+		s.ids[a.key()] = uint32(s.len / 4)
+		s.len += size
+		shared = append(shared, u)
+	}
+	s.uses, s.seen = append([]attrUse(nil), shared...), nil
+}
+
+// attr returns the attribute, which newAttr has accepted before.
+func (u attrUse) attr(tree *filetree.Tree) attr {
+	a, _ := newAttr(tree.Node(int(u.node)).Xattrs()[u.index])
+	return a
+}
+
+// bodyOf returns what is behind the inode of a node: a header, the places of shared
+// attributes, and the others. It is empty for a node without attributes.
+func (s *sharing) bodyOf(n filetree.Node) ([]byte, error) {
+	xattrs := n.Xattrs()
+	if len(xattrs) == 0 {
+		return nil, nil
+	}
+	b := make([]byte, xattrHeaderLen)
+	var own []attr
+	for _, x := range xattrs {
+		a, err := newAttr(x)
+		if err != nil {
+			return nil, fileError(n, err)
+		}
+		id, ok := s.ids[a.key()]
+		if !ok || b[4] == maxShared {
+			own = append(own, a)
+			continue
+		}
+		b[4]++ // h_shared_count
+		b = binary.LittleEndian.AppendUint32(b, id)
+	}
+	for _, a := range own {
+		b = a.append(b)
+	}
+	if len(b) > maxXattrs {
+		return nil, fileError(n, fmt.Errorf("%w: extended attributes of %d bytes, want at most %d", ErrUnsupported, len(b), maxXattrs))
+	}
+	return b, nil
+}
