@@ -35,7 +35,7 @@ func outside(out string, sources []spec.Source) error {
 		}
 		below, ok := pathBelow(out, dir)
 		if ok && !isExcluded(below, s.Exclude) {
-			return usageError{err: fmt.Errorf("the output %s is inside of the source %s: want a place outside, or the output among those that are left out (exclude)", out, s.Path)}
+			return usageError{err: fmt.Errorf("the output %s is inside of the source %s: want a place outside, or to have it left out (exclude, ExcludeFiles)", out, s.Path)}
 		}
 	}
 	return nil
