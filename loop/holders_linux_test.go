@@ -3,6 +3,7 @@ package loop_test
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -70,11 +71,19 @@ func TestHolders(t *testing.T) {
 		cmd := exec.CommandContext(t.Context(), "cat")
 		stdin, err := cmd.StdinPipe()
 		require.NoError(t, err)
+		stdout, err := cmd.StdoutPipe()
+		require.NoError(t, err)
 		f, err := p.Open(os.O_RDONLY)
 		require.NoError(t, err)
 		cmd.ExtraFiles = []*os.File{f}
 		require.NoError(t, cmd.Start())
 		require.NoError(t, f.Close())
+		// It has its name only some time after its descriptors (fs/exec.c,
+		// begin_new_exec): wait for a sign of life.
+		_, err = stdin.Write([]byte("?"))
+		require.NoError(t, err)
+		_, err = io.ReadFull(stdout, make([]byte, 1))
+		require.NoError(t, err)
 		require.Equal(t, []loop.Holder{{Kind: loop.HeldByProcess, Device: p.Name, Name: "cat", PID: cmd.Process.Pid}}, held(t, d))
 		require.NoError(t, stdin.Close())
 		require.NoError(t, cmd.Wait())
