@@ -14,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/drivebay/drivebay/image"
+	"github.com/drivebay/drivebay/image/erofs"
 	"github.com/drivebay/drivebay/image/ext4"
 	"github.com/drivebay/drivebay/image/fat"
 	"github.com/drivebay/drivebay/image/filetree"
@@ -104,10 +105,14 @@ func build(ctx context.Context, name, out string) error {
 		l.Partitions = append(l.Partitions, image.Partition{Name: "esp", Type: image.ESP,
 			Size: e.number("BOOTSIZE"), Content: &fat.FileSystem{Tree: from("BOOT"), Type: fat.FAT32}})
 	}
-	if name == "many" {
+	switch name {
+	case "fat":
+	case "erofs":
+		l.Partitions = append(l.Partitions, image.Partition{Content: &erofs.FileSystem{Tree: from("TREE")}})
+	case "many":
 		debug.SetGCPercent(25) // as mkimage does
 		l.Partitions = append(l.Partitions, image.Partition{Content: &ext4.FileSystem{Tree: from("TREE")}})
-	} else if name != "fat" {
+	default:
 		l.Partitions = append(l.Partitions, image.Partition{Name: "root", Type: image.Root,
 			Size: e.number("SIZE"), Content: &ext4.FileSystem{Tree: from("TREE"), Inodes: e.number("INODES"), ReservedPercent: ext4.None}})
 	}

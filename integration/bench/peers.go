@@ -30,6 +30,15 @@ func (w *work) groups() []*group {
 			{name: "go-diskfs", child: []string{"diskfs-fat"}},
 		},
 	}, {
+		name: "erofs", title: "one file system without compression, as large as the tree", peer: "mkfs.erofs",
+		judge: "fsck.erofs", check: `fsck.erofs "$OUT"`,
+		entries: []*contender{
+			{name: floor, child: []string{"pack", "TREE"}},
+			{name: "drivebay", child: []string{"erofs"}},
+			{name: "mkfs.erofs", tools: []string{"mkfs.erofs"}, script: `
+				mkfs.erofs --quiet -U 8f1c2c3e-0000-4000-8000-000000000001 "$OUT" "$TREE"`},
+		},
+	}, {
 		name: "disk", title: fmt.Sprintf("a GPT disk with that FAT and an ext4 of %s", &image), peer: "sfdisk+mkfs.fat+mcopy+mke2fs",
 		judge: "e2fsck", check: `e2fsck -fn "$OUT?offset=$ROOTSTART"`,
 		entries: []*contender{
