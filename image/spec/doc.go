@@ -112,7 +112,7 @@
 // The keys of each format:
 //
 //   - btrfs: label, uuid, files, drop-unsupported, options
-//   - erofs: not supported yet
+//   - erofs: label, uuid, files, block-size
 //   - exfat: label, volume-id, options
 //   - ext4: label, uuid, files, block-size, inodes, journal, reserved
 //   - iso9660: not supported yet

@@ -55,7 +55,7 @@ var parseErrors = []parseError{
 
 	{"no format", "partitions: [{content: {label: x}}]", `%:1:24: partition 1: content: no format: want one of FORMATS`},
 	{"format", "partitions: [{content: {format: ntfs}}]", `%:1:33: partition 1: content: format "ntfs": want one of FORMATS`},
-	{"later format", "partitions: [{content: {format: erofs}}]", `%:1:33: partition 1: content: format erofs: not supported yet`},
+	{"later format", "partitions: [{content: {format: verity}}]", `%:1:33: partition 1: content: format verity: not supported yet`},
 	{
 		"key of another format", "partitions: [{content: {format: vfat, journal: none}}]",
 		`%:1:48: partition 1: content: key journal: format vfat has none: it has label, volume-id, files, fat-type, cluster-size, drop-unsupported`,
@@ -147,6 +147,6 @@ func TestParseLimits(t *testing.T) {
 }
 
 func TestErrNotSupported(t *testing.T) {
-	_, err := Parse("disk.yaml", strings.NewReader("partitions: [{content: {format: erofs}}]"), ".")
+	_, err := Parse("disk.yaml", strings.NewReader("partitions: [{content: {format: verity}}]"), ".")
 	require.ErrorIs(t, err, ErrNotSupported)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/drivebay/drivebay/image"
+	"github.com/drivebay/drivebay/image/erofs"
 	"github.com/drivebay/drivebay/image/ext4"
 	"github.com/drivebay/drivebay/image/fat"
 	"github.com/drivebay/drivebay/image/filetree"
@@ -80,7 +81,13 @@ var formats = map[string]format{
 			}, err
 		},
 	},
-	"erofs":   {},
+	"erofs": {
+		keys: []string{"label", "uuid", "files", "block-size"},
+		content: func(_ *Spec, c *Content, files *filetree.Tree) (volume.Content, error) {
+			block, err := asInt("block-size", c.BlockSize)
+			return &erofs.FileSystem{Tree: files, Label: c.Label, UUID: c.UUID, BlockSize: block}, err
+		},
+	},
 	"iso9660": {},
 	"verity":  {},
 }

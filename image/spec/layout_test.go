@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/drivebay/drivebay/image"
+	"github.com/drivebay/drivebay/image/erofs"
 	"github.com/drivebay/drivebay/image/ext4"
 	"github.com/drivebay/drivebay/image/fat"
 	"github.com/drivebay/drivebay/image/filetree"
@@ -85,6 +86,7 @@ partitions:
 - size: 1MiB
   content: {format: exfat, label: e, volume-id: 1234-abcd}
 - content: {format: squashfs, block-size: 64KiB, compression: gzip, level: 9, drop-unsupported: true}
+- content: {format: erofs, label: r, uuid: 8f1c2c3e-0000-4000-8000-000000000007, block-size: 512}
 - content: {format: swap, label: s, uuid: 8f1c2c3e-0000-4000-8000-000000000005, page-size: 64KiB}
 blobs:
 - {name: boot, offset: 64KiB, file: boot.img}
@@ -118,6 +120,7 @@ blobs:
 			}},
 			{Size: 1 << 20, Content: &mkfs.FileSystem{Type: mkfs.ExFAT, Label: "e", UUID: uuid.UUID{0x12, 0x34, 0xab, 0xcd}}},
 			{Content: &squashfs.FileSystem{BlockSize: 65536, Compression: squashfs.Gzip, Level: 9, Drop: true}},
+			{Content: &erofs.FileSystem{Label: "r", UUID: uuid.MustParse("8f1c2c3e-0000-4000-8000-000000000007"), BlockSize: 512}},
 			{Content: &swap.Space{Label: "s", UUID: uuid.MustParse("8f1c2c3e-0000-4000-8000-000000000005"), PageSize: 65536}},
 		},
 		Blobs: []image.Blob{{Name: "boot", Offset: 64 << 10}},
