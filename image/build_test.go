@@ -35,6 +35,7 @@ type sfdiskTable struct {
 		SectorSize int64
 		Partitions []struct {
 			Start, Size             int64
+			Node                    string
 			Type, UUID, Name, Attrs string
 			Bootable                bool
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/diskfs/go-diskfs/backend"
@@ -54,7 +55,7 @@ func (d *Disk) readGPT(sector int) error {
 	return d.readHybrid()
 }
 
-// readMBR reads the four primary partitions. The first sector of a FAT looks like
+// readMBR reads the four primary partitions, and the logical ones in one of them. The first sector of a FAT looks like
 // an MBR as well, but for entries that make sense.
 func (d *Disk) readMBR() error {
 	s := storage{io.NewSectionReader(d.r, 0, d.Size)}
@@ -83,6 +84,11 @@ func (d *Disk) readMBR() error {
 			part.Attributes = LegacyBoot
 		}
 		d.Partitions = append(d.Partitions, part)
+	}
+	for _, part := range slices.Clone(d.Partitions) {
+		if extended(t.Partitions[part.Number-1].Type) {
+			return d.readLogical(part) // a disk has one of them
+		}
 	}
 	return nil
 }
