@@ -103,7 +103,7 @@ func everything(t testing.TB) *filetree.Tree {
 	add("holes/unaligned", sparse(600001, filetree.Range{Offset: 10, Length: 10}, filetree.Range{Offset: 100, Length: 5000},
 		filetree.Range{Offset: 5100, Length: 1}, filetree.Range{Offset: 50000, Length: 20000}, filetree.Range{Offset: 599990, Length: 5}))
 	add("holes/zeros-that-are-data", filetree.File(make([]byte, 300000), 0o644))
-	add("holes/huge", sparse(20<<30, filetree.Range{Offset: 19 << 30, Length: 700000}))
+	add("holes/huge", sparse(100<<30, filetree.Range{Offset: 99 << 30, Length: 700000}))
 	add("empty-dir", filetree.Dir(0o700))
 	return tr
 }

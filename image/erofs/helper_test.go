@@ -13,8 +13,8 @@ import (
 
 	"github.com/drivebay/drivebay/fixture"
 	"github.com/drivebay/drivebay/image"
-	"github.com/drivebay/drivebay/image/filetree"
 	"github.com/drivebay/drivebay/image/erofs"
+	"github.com/drivebay/drivebay/image/filetree"
 	"github.com/drivebay/drivebay/image/volume"
 )
 

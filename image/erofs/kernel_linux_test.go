@@ -42,13 +42,13 @@ func requireNumbers(t *testing.T, dir string) {
 	defer f.Close()
 	info, err := f.Stat()
 	require.NoError(t, err)
-	require.Equal(t, int64(20<<30), info.Size())
+	require.Equal(t, int64(100<<30), info.Size())
 	got := make([]byte, 700000+20)
-	_, err = f.ReadAt(got, 19<<30-10)
+	_, err = f.ReadAt(got, 99<<30-10)
 	require.NoError(t, err)
 	want := make([]byte, len(got))
 	for i := range 700000 {
-		want[10+i] = byte((19<<30+int64(i))%251) + 1
+		want[10+i] = byte((99<<30+int64(i))%251) + 1
 	}
 	require.Equal(t, want, got)
 }
