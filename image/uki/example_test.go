@@ -29,5 +29,5 @@ func ExampleImage_Entry() {
 		log.Fatal(err)
 	}
 	fmt.Println(node.Mode(), node.Path(), node.Size(), "bytes")
-	// Output: -rw-r--r-- EFI/Linux/debian.efi 5632 bytes
+	// Output: -rw-r--r-- EFI/Linux/debian.efi 5120 bytes
 }
