@@ -62,7 +62,7 @@ func mount(t testing.TB, fs *erofs.FileSystem) string {
 	t.Helper()
 	fixture.RequireFS(t, "erofs")
 	d := fixture.Disk(t, image.Layout{Partitions: []image.Partition{{Name: "root", Content: fs}}})
-	return d.Mount(1, fixture.ReadOnly()).Path() + "/"
+	return d.Mount(1, fixture.ReadOnly()).Path()
 }
 
 // extract has fsck.erofs check an image and unpack it, and returns where.
@@ -77,10 +77,16 @@ func extract(t testing.TB, name string) string {
 // requireSame has a directory that an image was made into compared with its tree.
 func requireSame(t testing.TB, want *filetree.Tree, dir string, skip ...string) {
 	t.Helper()
+	requireSameAspects(t, want, dir, filetree.DefaultAspects, skip...)
+}
+
+func requireSameAspects(t testing.TB, want *filetree.Tree, dir string, aspects filetree.Aspect, skip ...string) {
+	t.Helper()
 	got, err := filetree.FromDir(dir)
 	require.NoError(t, err)
 	defer got.Close()
 	diffs, err := filetree.Diff(t.Context(), want, got, filetree.DiffOptions{
+		Aspects: aspects,
 		Skip: func(path string) bool {
 			for _, s := range skip {
 				if path == s {
