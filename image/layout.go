@@ -118,6 +118,10 @@ type Blob struct {
 	Offset int64
 	// Content is what it holds: [Raw].
 	Content volume.Content
+	// Locate, in place of Content, returns the content once the partitions have
+	// their places: boot code tells where one of them begins. It is called for
+	// each plan, of which all is known but a size that the layout leaves open.
+	Locate func(p *Plan) (volume.Content, error)
 }
 
 // Close closes the contents that hold something open: those that are an

@@ -248,23 +248,34 @@ func (p *planner) content(i int) (volume.Plan, error) {
 func (p *planner) blobs() error {
 	for i, b := range p.layout.Blobs {
 		name := objectName("blob", i, b.Name)
-		if b.Content == nil {
-			return &LayoutError{Object: name, Field: "content", Value: "none", Want: "a content, such as Raw"}
+		if (b.Content == nil) == (b.Locate == nil) {
+			return &LayoutError{Object: name, Field: "content", Value: "none, or two", Want: "a content, such as Raw, or a function that returns it"}
 		}
 		if b.Offset < 0 || b.Offset%int64(p.layout.SectorSize) != 0 {
 			return &LayoutError{Object: name, Field: "offset", Value: b.Offset, Want: fmt.Sprintf("a multiple of the sector size, %d", p.layout.SectorSize)}
 		}
-		v, err := b.Content.Plan(p.ctx, volume.Geometry{
+		v, err := p.blob(&b, volume.Geometry{
 			SectorSize: p.layout.SectorSize, Offset: b.Offset, Time: p.layout.Time,
 			Seed: volume.Derive(p.layout.Seed, "blob "+strconv.Itoa(i+1)),
 		})
-
 		if err != nil {
 			return &LayoutError{Object: name, Field: "content", Err: err}
 		}
 		p.add(region{name: name, offset: b.Offset, size: v.Info().Size, write: v.Write})
 	}
 	return nil
+}
+
+// blob plans the content of a blob.
+func (p *planner) blob(b *Blob, g volume.Geometry) (volume.Plan, error) {
+	content := b.Content
+	if b.Locate != nil {
+		var err error
+		if content, err = b.Locate(&p.plan); err != nil {
+			return nil, err
+		}
+	}
+	return content.Plan(p.ctx, g)
 }
 
 func (p *planner) add(r region) { p.plan.regions = append(p.plan.regions, r) }
