@@ -30,7 +30,10 @@ func TestKernelSeesEverything(t *testing.T) {
 	tr := everything(t)
 	addLongTargets(t, tr)
 	dir := mount(t, &iso9660.FileSystem{Tree: tr})
-	requireSame(t, tr, dir, notHardLinks)
+	requireSame(t, tr, dir, func(d filetree.Difference) bool {
+		// Linux before 6.9 counts seconds in 32 bits here.
+		return notHardLinks(d) || d.Path == "times/2" && d.Got == "1970-01-01T00:00:00Z"
+	})
 	for path, links := range map[string]uint64{"sizes/2049": 3, "links/a/b/c/size": 3, "sizes/2048": 1, "modes": 8, "deep": 3} {
 		var st unix.Stat_t
 		require.NoError(t, unix.Lstat(filepath.Join(dir, path), &st))
