@@ -60,7 +60,7 @@ func everything(t testing.TB) *filetree.Tree {
 	for _, n := range []int{1, 59, 60, 300, 4095} {
 		add(fmt.Sprintf("symlinks/%d", n), filetree.Symlink(strings.Repeat("x", n)))
 	}
-	for _, name := range []string{" space ", "-rf", "new\nline", "ümlaut-ß", "日本語", "\xff\xfe", strings.Repeat("n", 255)} {
+	for _, name := range []string{" space ", "-rf", ".-", ".after", "..after", "new\nline", "ümlaut-ß", "日本語", "\xff\xfe", strings.Repeat("n", 255)} {
 		add("names/"+name, file(3))
 	}
 	for i, dev := range []filetree.Device{{Major: 0, Minor: 0}, {Major: 1, Minor: 3}, {Major: 255, Minor: 255}, {Major: 256, Minor: 1}, {Major: 8, Minor: 256}, {Major: 4095, Minor: 1<<20 - 1}} {

@@ -61,6 +61,9 @@ func tool(t testing.TB, name string, args ...string) string {
 func mount(t testing.TB, fs *erofs.FileSystem) string {
 	t.Helper()
 	fixture.RequireFS(t, "erofs")
+	if size := fs.BlockSize; size != 0 && size < os.Getpagesize() {
+		fixture.RequireKernel(t, 6, 4)
+	}
 	d := fixture.Disk(t, image.Layout{Partitions: []image.Partition{{Name: "root", Content: fs}}})
 	return d.Mount(1, fixture.ReadOnly()).Path()
 }

@@ -99,6 +99,8 @@ func TestAsSmallAsMkfs(t *testing.T) {
 
 // The spec in testdata is built by package image, checked by fsck.erofs and mounted.
 func TestSpec(t *testing.T) {
+	fixture.RequireFS(t, "erofs")
+	fixture.RequireKernel(t, 6, 4) // for the small blocks
 	s, err := spec.Load("testdata/disk.yaml")
 	require.NoError(t, err)
 	l, err := s.Layout(t.Context())
