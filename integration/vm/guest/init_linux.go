@@ -185,7 +185,18 @@ func mountAll() error {
 			return err
 		}
 	}
-	return nil
+	return linkModprobe()
+}
+
+// linkModprobe makes the program the kernel's modprobe. It is not in the archive:
+// while the kernel starts, it asks for half a dozen algorithms under names that no
+// module has, and would start this program for each.
+func linkModprobe() error {
+	const path = "/usr/sbin/modprobe"
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err // a distribution's, which knows nothing of what was packed
+	}
+	return os.Symlink("/init", path)
 }
 
 // openPort opens a serial port for frames: no echo, no conversions.

@@ -84,14 +84,13 @@ func (k *packer) skeleton() error {
 		}
 	}
 	for name, e := range map[string]initramfs.Entry{
-		"etc/passwd":        {Mode: 0o644, Data: []byte("root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n")},
-		"etc/group":         {Mode: 0o644, Data: []byte("root:x:0:\ndisk:x:6:\nnogroup:x:65534:\n")},
-		"etc/hosts":         {Mode: 0o644, Data: []byte("127.0.0.1 localhost\n::1 localhost\n")},
-		"etc/mtab":          link("/proc/self/mounts"),
-		"etc/machine-id":    {Mode: 0o444, Data: []byte("d71eba7d71eba7d71eba7d71eba7d71e\n")},
-		"usr/sbin/modprobe": link("/init"),
-		"dev/console":       {Mode: fs.ModeDevice | fs.ModeCharDevice | 0o600, Major: 5, Minor: 1},
-		"dev/null":          {Mode: fs.ModeDevice | fs.ModeCharDevice | 0o666, Major: 1, Minor: 3},
+		"etc/passwd":     {Mode: 0o644, Data: []byte("root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n")},
+		"etc/group":      {Mode: 0o644, Data: []byte("root:x:0:\ndisk:x:6:\nnogroup:x:65534:\n")},
+		"etc/hosts":      {Mode: 0o644, Data: []byte("127.0.0.1 localhost\n::1 localhost\n")},
+		"etc/mtab":       link("/proc/self/mounts"),
+		"etc/machine-id": {Mode: 0o444, Data: []byte("d71eba7d71eba7d71eba7d71eba7d71e\n")},
+		"dev/console":    {Mode: fs.ModeDevice | fs.ModeCharDevice | 0o600, Major: 5, Minor: 1},
+		"dev/null":       {Mode: fs.ModeDevice | fs.ModeCharDevice | 0o666, Major: 1, Minor: 3},
 	} {
 		if err := k.archive.Add(name, e); err != nil {
 			return err
