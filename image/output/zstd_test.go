@@ -1,0 +1,99 @@
+package output_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/stretchr/testify/require"
+
+	"github.com/drivebay/drivebay/image/output"
+)
+
+// TestZstd has zstd itself unpack a disk, and finds frames by the seek table.
+func TestZstd(t *testing.T) {
+	for _, size := range []int{512, output.ZstdFrameSize, 9*output.ZstdFrameSize + 12*512} {
+		disk := makeDisk(size)
+		f := create(t, "disk.zst")
+		z, err := output.NewZstd(f, int64(size), output.ZstdOptions{})
+		require.NoError(t, err)
+		write(t, z, disk)
+		require.Equal(t, string(disk), run(t, "zstd", "-dcq", f.Name()))
+
+		file := readAll(t, f.Name())
+		le := binary.LittleEndian
+		footer := file[len(file)-9:]
+		require.Equal(t, uint32(0x8f92eab1), le.Uint32(footer[5:]))
+		require.Equal(t, byte(0x80), footer[4], "with checksums")
+		frames := int(le.Uint32(footer))
+		require.Equal(t, (size+output.ZstdFrameSize-1)/output.ZstdFrameSize, frames)
+		table := file[len(file)-9-12*frames:]
+		skippable := file[len(file)-9-12*frames-8:]
+		require.Equal(t, uint32(0x184d2a5e), le.Uint32(skippable))
+		require.Equal(t, uint32(len(skippable)-8), le.Uint32(skippable[4:]))
+
+		d, err := zstd.NewReader(nil)
+		require.NoError(t, err)
+		defer d.Close()
+		at, from := 0, 0
+		for i := range frames {
+			packed, length := int(le.Uint32(table[12*i:])), int(le.Uint32(table[12*i+4:]))
+			frame := file[at:][:packed]
+			require.Equal(t, table[12*i+8:][:4], frame[packed-4:])
+			got, err := d.DecodeAll(frame, nil)
+			require.NoError(t, err)
+			require.True(t, bytes.Equal(disk[from:][:length], got), "frame %d", i)
+			at, from = at+packed, from+length
+		}
+		require.Equal(t, len(file)-len(skippable), at)
+		require.Equal(t, size, from)
+	}
+}
+
+// TestZstdIsReproducible wants the same bytes on any number of CPUs.
+func TestZstdIsReproducible(t *testing.T) {
+	disk := makeDisk(9*output.ZstdFrameSize + 12*512)
+	var first []byte
+	for _, workers := range []int{1, 2, 5} {
+		var out bytes.Buffer
+		z, err := output.NewZstd(&out, int64(len(disk)), output.ZstdOptions{Workers: workers})
+		require.NoError(t, err)
+		write(t, z, disk)
+		if first == nil {
+			first = out.Bytes()
+		}
+		require.True(t, bytes.Equal(first, out.Bytes()), "%d workers", workers)
+	}
+}
+
+// full is a writer on a full disk.
+type full struct{ left int }
+
+var errFull = errors.New("no space left on device")
+
+func (f *full) Write(p []byte) (int, error) {
+	n := min(len(p), f.left)
+	f.left -= n
+	if n < len(p) {
+		return n, errFull
+	}
+	return n, nil
+}
+
+// TestFullDisk wants the writing to end soon, with the error of the disk.
+func TestFullDisk(t *testing.T) {
+	const size = 100 * output.ZstdFrameSize
+	noise := makeDisk(output.ZstdFrameSize)
+	z, err := output.NewZstd(&full{left: 1000}, size, output.ZstdOptions{Workers: 2})
+	require.NoError(t, err)
+	defer z.Close()
+	for i := range int64(100) {
+		if _, err = z.WriteAt(noise, i*output.ZstdFrameSize); err != nil {
+			break
+		}
+	}
+	require.ErrorIs(t, err, errFull)
+	require.ErrorIs(t, z.Finish(), errFull)
+}
