@@ -67,6 +67,8 @@ func (d *decoder) checkContent(c *Content) {
 		d.failAt(c.begin, errors.New("no file: format raw wants the file that it is copied from"))
 	case c.has("fat-type") && c.FATType != 12 && c.FATType != 16 && c.FATType != 32:
 		d.failAt(c.of("fat-type"), fmt.Errorf("fat-type %d: want 12, 16 or 32", c.FATType))
+	case c.Format == "iso9660":
+		d.checkISO9660(c)
 	}
 	for i := range c.Files {
 		f := &c.Files[i]

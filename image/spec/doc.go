@@ -103,11 +103,31 @@
 //     symbolic links on FAT, and lists it. Otherwise that is an error.
 //   - compression: zstd, gzip, xz or none. Left out, it is zstd.
 //   - level: how hard to compress: 1 to 22 with zstd, 1 to 9 with gzip. Left out, it
-//     is 3 or 6.
+//     is 3 or 6. Of an ISO 9660, the level of interchange, 1 to 3. Left out, it is 3.
 //   - page-size: that of the machine that will use a swap space. Left out, it is
 //     4KiB.
 //   - options: a list of further arguments for the program that makes it, mkfs.xfs,
 //     mkfs.btrfs or mkfs.exfat. These have to be installed.
+//   - joliet: true adds Joliet's names to an ISO 9660.
+//   - rock-ridge: false leaves Rock Ridge out of an ISO 9660: owners, permissions,
+//     links, devices and long names. Left out, it is true.
+//   - map-names: true gives files another name where Joliet, or the level where
+//     there is no Rock Ridge, cannot hold theirs. Otherwise that is an error.
+//   - boot: a list of boot images of an ISO 9660. The first is the default.
+//   - hybrid: true has an ISO 9660 boot as a disk, too. It has to be all of an
+//     image without a table.
+//   - boot-code: a file with the code that BIOS runs then, such as isohdpfx.bin.
+//
+// A boot image:
+//
+//   - platform: bios, uefi, powerpc or mac. Left out, it is bios.
+//   - path: a file of the volume.
+//   - file: a file of this machine that gets a place of its own, such as the image
+//     of an EFI system partition.
+//   - info-table: true writes an El Torito boot information table into the file at
+//     path, as isolinux.bin and GRUB's eltorito.img want it.
+//   - load-sectors: how much is loaded, in sectors of 512 bytes. Left out, it is 4
+//     for bios, and else all of it.
 //
 // The keys of each format:
 //
@@ -115,7 +135,7 @@
 //   - erofs: label, uuid, files, block-size
 //   - exfat: label, volume-id, options
 //   - ext4: label, uuid, files, block-size, inodes, journal, reserved
-//   - iso9660: not supported yet
+//   - iso9660: label, files, drop-unsupported, level, joliet, rock-ridge, map-names, boot, hybrid, boot-code
 //   - raw: file
 //   - squashfs: files, block-size, drop-unsupported, compression, level
 //   - swap: label, uuid, page-size

@@ -88,8 +88,11 @@ var formats = map[string]format{
 			return &erofs.FileSystem{Tree: files, Label: c.Label, UUID: c.UUID, BlockSize: block}, err
 		},
 	},
-	"iso9660": {},
-	"verity":  {},
+	"iso9660": {
+		keys:    []string{"label", "files", "drop-unsupported", "level", "joliet", "rock-ridge", "map-names", "boot", "hybrid", "boot-code"},
+		content: isoContent,
+	},
+	"verity": {},
 }
 
 // mkfsFormat is a format that a program of the distribution writes.

@@ -103,8 +103,8 @@ func (l *Layout) content(ctx context.Context, object string, c *Content) (*filet
 			return nil, nil, err
 		}
 	}
-	if c.File != "" {
-		l.Sources = append(l.Sources, Source{Path: l.spec.path(c.File)})
+	for _, name := range c.sources() {
+		l.Sources = append(l.Sources, Source{Path: l.spec.path(name)})
 	}
 	content, err := f.content(l.spec, c, tree)
 	if err != nil {
@@ -115,6 +115,23 @@ func (l *Layout) content(ctx context.Context, object string, c *Content) (*filet
 		return nil, nil, errors.Join(l.spec.fail(pos, object, err), closeTree(tree))
 	}
 	return tree, content, nil
+}
+
+// sources returns the files of this machine that a content is made of but for those
+// of its Files.
+func (c *Content) sources() (names []string) {
+	if c.File != "" {
+		names = append(names, c.File)
+	}
+	for _, b := range c.Boot {
+		if b.File != "" {
+			names = append(names, b.File)
+		}
+	}
+	if c.BootCode != "" {
+		names = append(names, c.BootCode)
+	}
+	return names
 }
 
 func (l *Layout) addBlob(b *Blob, i int) error {

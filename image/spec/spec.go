@@ -75,6 +75,12 @@ type Content struct {
 	Level           int                  `yaml:"level"`
 	PageSize        Size                 `yaml:"page-size"`
 	Options         []string             `yaml:"options"`
+	Joliet          bool                 `yaml:"joliet"`
+	RockRidge       bool                 `yaml:"rock-ridge"`
+	MapNames        bool                 `yaml:"map-names"`
+	Boot            []BootImage          `yaml:"boot"`
+	Hybrid          bool                 `yaml:"hybrid"`
+	BootCode        string               `yaml:"boot-code"`
 
 	place
 }
