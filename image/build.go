@@ -17,6 +17,12 @@ type Options struct {
 	// Sync makes the build wait until the image is on stable storage, so that
 	// a power cut after it cannot take the image away.
 	Sync bool
+	// AnyOrder tells [Plan.WriteAt] that its sink can be written in any order, as a
+	// file can. It matters for images with hash trees only.
+	AnyOrder bool
+	// RootHash, where it is not nil, is called for each hash tree (verity.HashTree)
+	// when its root is known, by the caller's goroutine.
+	RootHash func(RootHash)
 }
 
 // Progress is how far a build has come.
@@ -51,6 +57,7 @@ func (p *Plan) Build(ctx context.Context, name string, o Options) error {
 	if err := f.Truncate(p.Size); err != nil {
 		return fmt.Errorf("build %s: %w", name, err)
 	}
+	o.AnyOrder = true
 	if err := p.WriteAt(ctx, f, o); err != nil {
 		return fmt.Errorf("build %s: %w", name, err)
 	}
@@ -63,26 +70,20 @@ func (p *Plan) Build(ctx context.Context, name string, o Options) error {
 // WriteAt writes the image to sink, which has to read as zeros at first: a new
 // file that has been truncated to the plan's Size, a memfd. What is zero is not
 // written. Offsets only rise.
+//
+// What comes of a root hash, such as the partition table with its IDs, cannot be
+// written before all that is hashed has been read. With Options.AnyOrder it is
+// written last. Without, all that is hashed is read twice: first to be hashed, then
+// to be written; an [filetree.ErrChanged] tells that it was not the same again.
 func (p *Plan) WriteAt(ctx context.Context, sink volume.Sink, o Options) error {
-	m := &meter{sink: sink, report: o.Progress}
-	for _, part := range p.Partitions {
-		m.now.Total += part.Volume.Used
-	}
-	w := volume.NewWriter(m, p.Size)
-	defer w.Close()
-	for _, r := range p.regions {
-		if r.write == nil {
-			continue
-		}
-		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
-		}
-		m.enter(r)
-		if err := r.write(ctx, w.Section(r.offset, r.size)); err != nil {
-			return fmt.Errorf("%s: %w", r.name, err)
+	w := newWriting(p, sink, o)
+	defer w.close()
+	if !o.AnyOrder && p.goesBack() {
+		if err := w.hash(ctx); err != nil {
+			return err
 		}
 	}
-	return w.Flush()
+	return w.write(ctx)
 }
 
 // WriteTo writes the image to w as [Plan.Stream] does. It makes a plan an
@@ -93,9 +94,10 @@ func (p *Plan) WriteTo(w io.Writer) (int64, error) {
 
 // Stream writes the image to w as a stream of Size bytes, with its zeros. It
 // returns how many bytes were written. A context that ends does not end a Write
-// of w.
+// of w. What is hashed is read twice: see [Plan.WriteAt].
 func (p *Plan) Stream(ctx context.Context, w io.Writer, o Options) (int64, error) {
 	s := &stream{w: w}
+	o.AnyOrder = false
 	err := p.WriteAt(ctx, s, o)
 	if err == nil {
 		err = s.skipTo(p.Size)

@@ -67,32 +67,45 @@ func (p *planner) check(part *Partition, out *PlannedPartition, name string) (er
 	return nil
 }
 
-// measure gives every partition its size, but for its share of what is left.
+// measure gives every partition its size, but for its share of what is left: first
+// those that hold something of their own, then those that are made of others.
 func (p *planner) measure() error {
-	for i := range p.layout.Partitions {
-		part, out := &p.layout.Partitions[i], &p.plan.Partitions[i]
-		out.Size = part.Size
-		if p.layout.Table == NoTable {
-			out.Size = p.layout.Size
+	for _, following := range []bool{false, true} {
+		for i := range p.layout.Partitions {
+			if _, ok := p.followers[i]; ok != following {
+				continue
+			}
+			if err := p.measurePartition(i); err != nil {
+				return err
+			}
 		}
-		if out.Size != 0 {
-			continue
-		}
-		need, err := p.need(i)
-		if err != nil {
-			return err
-		}
-		out.Size = alignUp(max(need, part.MinSize), p.layout.Align)
-		if part.MaxSize != 0 && out.Size > part.MaxSize {
-			// A maximum that is no multiple of the alignment is still a size.
-			out.Size = part.MaxSize - part.MaxSize%int64(p.layout.SectorSize)
-		}
-		switch {
-		case need > out.Size:
-			return &LayoutError{Object: p.object(i), Field: "max size", Value: part.MaxSize, Want: fmt.Sprintf("at least the %d bytes that the content needs", need)}
-		case out.Size == 0 && part.Weight == 0:
-			return &LayoutError{Object: p.object(i), Field: "size", Value: 0, Want: "a size, a content to fit, or a weight"}
-		}
+	}
+	return nil
+}
+
+func (p *planner) measurePartition(i int) error {
+	part, out := &p.layout.Partitions[i], &p.plan.Partitions[i]
+	out.Size = part.Size
+	if p.layout.Table == NoTable {
+		out.Size = p.layout.Size
+	}
+	if out.Size != 0 {
+		return nil
+	}
+	need, err := p.need(i)
+	if err != nil {
+		return err
+	}
+	out.Size = alignUp(max(need, part.MinSize), p.layout.Align)
+	if part.MaxSize != 0 && out.Size > part.MaxSize {
+		// A maximum that is no multiple of the alignment is still a size.
+		out.Size = part.MaxSize - part.MaxSize%int64(p.layout.SectorSize)
+	}
+	switch {
+	case need > out.Size:
+		return &LayoutError{Object: p.object(i), Field: "max size", Value: part.MaxSize, Want: fmt.Sprintf("at least the %d bytes that the content needs", need)}
+	case out.Size == 0 && part.Weight == 0:
+		return &LayoutError{Object: p.object(i), Field: "size", Value: 0, Want: "a size, a content to fit, or a weight"}
 	}
 	return nil
 }
@@ -104,16 +117,10 @@ func (p *planner) need(i int) (int64, error) {
 	if part.Content == nil {
 		return part.Free, nil
 	}
-	g := p.geometry(i)
-	g.Size = 0
-	v, err := part.Content.Plan(p.ctx, g)
+	size, err := p.fit(i)
 	if err != nil {
 		return 0, &LayoutError{Object: p.object(i), Field: "content", Err: err}
 	}
-	if r, ok := v.(volume.Replanner); ok {
-		p.fitted[i] = r
-	}
-	size := v.Info().Size
 	free := float64(part.Free) + float64(size)/100*float64(part.FreePercent)
 	if float64(size)+free > float64(maxDisk) {
 		return 0, &LayoutError{Object: p.object(i), Field: "free", Value: int64(min(free, float64(maxDisk)/2)), Want: fmt.Sprintf("a partition of at most %d bytes", maxDisk)}
@@ -121,10 +128,50 @@ func (p *planner) need(i int) (int64, error) {
 	return size + int64(free), nil
 }
 
-// place gives every partition its start: the place asked for, or the next
+// fit returns the bytes that the content of partition i needs.
+func (p *planner) fit(i int) (int64, error) {
+	g := p.geometry(i)
+	g.Size = 0
+	if f, ok := p.followers[i]; ok {
+		info, err := f.plan(g)
+		return info.Size, err
+	}
+	v, err := p.layout.Partitions[i].Content.Plan(p.ctx, g)
+	if err != nil {
+		return 0, err
+	}
+	if r, ok := v.(volume.Replanner); ok {
+		p.fitted[i] = r
+	}
+	return v.Info().Size, nil
+}
+
+// place gives every partition its place. A partition that is given a share of what
+// is left of the disk may need a larger hash tree, which leaves less to be shared:
+// then all begins anew with the larger one.
+func (p *planner) place() error {
+	sizes := make([]int64, len(p.plan.Partitions))
+	for i := range sizes {
+		sizes[i] = p.plan.Partitions[i].Size
+	}
+	for {
+		if err := p.arrange(); err != nil {
+			return err
+		}
+		grown, err := p.growTrees(sizes)
+		if err != nil || !grown {
+			return err
+		}
+		for i, size := range sizes {
+			p.plan.Partitions[i].Size = size
+		}
+	}
+}
+
+// arrange gives every partition its start: the place asked for, or the next
 // aligned one. What is left before each fixed start, and before the end of the
 // disk, goes to the partitions with a weight before it.
-func (p *planner) place() error {
+func (p *planner) arrange() error {
 	first := 0 // of the run of partitions that share what is left
 	for i := range p.layout.Partitions {
 		if start := p.layout.Partitions[i].Start; start != 0 && i > first {

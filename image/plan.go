@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/drivebay/drivebay/image/verity"
 	"github.com/drivebay/drivebay/image/volume"
 )
 
@@ -26,14 +27,16 @@ type Plan struct {
 	// Partitions are the partitions in the order of their numbers.
 	Partitions []PlannedPartition
 
-	regions []region // everything to be written, by offset
+	regions []region    // everything to be written, by offset
+	trees   []*hashTree // those of dm-verity
 }
 
 // PlannedPartition is a partition with its place.
 type PlannedPartition struct {
 	// Number is the partition's number, from 1.
 	Number int
-	// Name, Type, ID and Attributes are what the table says.
+	// Name, Type, ID and Attributes are what the table says. A zero ID is to come
+	// of a root hash: see [verity.HashTree].
 	Name       string
 	Type       Type
 	ID         uuid.UUID
@@ -42,6 +45,8 @@ type PlannedPartition struct {
 	Start, Size int64
 	// Volume describes what it holds. Its zero value is an empty partition.
 	Volume volume.Info
+	// Verity describes the hash tree that it holds, nil if it holds none.
+	Verity *verity.Superblock
 
 	mbrType byte // on an MBR disk, or in a hybrid MBR
 }
@@ -53,7 +58,15 @@ func (p *PlannedPartition) End() int64 { return p.Start + p.Size }
 type region struct {
 	name         string
 	offset, size int64
-	write        func(ctx context.Context, w *volume.Writer) error
+	// write is nil where there is nothing but zeros.
+	write func(ctx context.Context, w *volume.Writer) error
+	// derive writes what cannot be known without the trees of needs. Then write is
+	// nil.
+	derive func(ctx context.Context, w *volume.Writer, trees []*verity.Tree) error
+	needs  []int
+	// tree tells whether the region is hashed: it is the number, from 1, of the
+	// plan's hash tree that is made of it.
+	tree int
 }
 
 // Plan lays the disk out. It reads the metadata of contents but, where they are
@@ -62,8 +75,8 @@ type region struct {
 // error here: a [*LayoutError] that names what is wrong, or for a content that
 // does not fit, a [*SizeError] inside one.
 func (l *Layout) Plan(ctx context.Context) (*Plan, error) {
-	p := &planner{ctx: ctx, layout: *l, fitted: map[int]volume.Replanner{}}
-	for _, step := range []func() error{p.defaults, p.identify, p.measure, p.place, p.fill, p.enclose} {
+	p := &planner{ctx: ctx, layout: *l, fitted: map[int]volume.Replanner{}, followers: map[int]follower{}}
+	for _, step := range []func() error{p.defaults, p.identify, p.relate, p.measure, p.place, p.fill, p.enclose} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -78,6 +91,7 @@ type planner struct {
 	plan       Plan
 	begin, end int64                    // what partitions may use, bytes; end is 0 while the size is open
 	fitted     map[int]volume.Replanner // by partition, those that were planned without a size
+	followers  map[int]follower         // by partition, those that are made of another one
 }
 
 // defaults checks what concerns the whole disk and fills in what is not given.
@@ -155,7 +169,6 @@ func (l *Layout) ownSeed() uuid.UUID {
 
 // identify checks what each partition says of itself, and enters it in the plan.
 func (p *planner) identify() error {
-	ids := map[uuid.UUID]string{}
 	hybrid := 0
 	for i := range p.layout.Partitions {
 		part := &p.layout.Partitions[i]
@@ -166,10 +179,6 @@ func (p *planner) identify() error {
 			out.ID = volume.Derive(p.layout.Seed, "partition "+strconv.Itoa(i+1))
 		}
 		name := objectName("partition", i, part.Name)
-		if other, ok := ids[out.ID]; ok {
-			return &LayoutError{Object: name, Field: "id", Value: out.ID, Want: "another than that of " + other}
-		}
-		ids[out.ID] = name
 		if part.HybridType != "" {
 			hybrid++
 		}
@@ -218,30 +227,43 @@ func (p *planner) geometry(i int) volume.Geometry {
 func (p *planner) fill() error {
 	for i := range p.layout.Partitions {
 		out := &p.plan.Partitions[i]
+		r := region{name: p.object(i), offset: out.Start, size: out.Size, tree: p.treeOf(i)}
 		if p.layout.Partitions[i].Content == nil {
-			p.add(region{name: p.object(i), offset: out.Start, size: out.Size})
+			p.add(r)
 			continue
 		}
-		v, err := p.content(i)
-		if err != nil {
+		if err := p.content(i, &r); err != nil {
 			return &LayoutError{Object: p.object(i), Field: "size", Value: out.Size, Err: err}
 		}
-		out.Volume = v.Info()
 		if out.Volume.Size > out.Size {
 			return &LayoutError{Object: p.object(i), Field: "size", Value: out.Size,
 				Err: &SizeError{Format: out.Volume.Format, Size: out.Size, Need: out.Volume.Size, Resource: "bytes"}}
 		}
-		p.add(region{name: p.object(i), offset: out.Start, size: out.Size, write: v.Write})
+		p.add(r)
 	}
 	return p.blobs()
 }
 
-// content plans the content of partition i in its final place.
-func (p *planner) content(i int) (volume.Plan, error) {
-	if r, ok := p.fitted[i]; ok {
-		return r.Replan(p.ctx, p.geometry(i))
+// content plans the content of partition i in its final place, and says how it is
+// written.
+func (p *planner) content(i int, r *region) (err error) {
+	out := &p.plan.Partitions[i]
+	if f, ok := p.followers[i]; ok {
+		if out.Volume, err = f.plan(p.geometry(i)); err == nil {
+			f.fill(out, r)
+		}
+		return err
 	}
-	return p.layout.Partitions[i].Content.Plan(p.ctx, p.geometry(i))
+	var v volume.Plan
+	if fitted, ok := p.fitted[i]; ok {
+		v, err = fitted.Replan(p.ctx, p.geometry(i))
+	} else {
+		v, err = p.layout.Partitions[i].Content.Plan(p.ctx, p.geometry(i))
+	}
+	if err == nil {
+		out.Volume, r.write = v.Info(), v.Write
+	}
+	return err
 }
 
 // blobs plans what lies outside the partitions.

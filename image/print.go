@@ -1,10 +1,15 @@
 package image
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/google/uuid"
+
+	"github.com/drivebay/drivebay/image/verity"
 )
 
 // listing is what a disk looks like in print, whether it is planned or has been
@@ -20,20 +25,55 @@ type listing struct {
 
 // row is a partition in print.
 type row struct {
-	Number     int        `json:"number"`
-	Name       string     `json:"name,omitempty"`
-	Type       Type       `json:"type,omitempty"`
-	ID         string     `json:"id,omitempty"`
-	Start      int64      `json:"start"`
-	Size       int64      `json:"size"`
-	Attributes Attributes `json:"attributes,omitempty"`
-	HybridType Type       `json:"hybridType,omitempty"`
-	Format     string     `json:"format,omitempty"`
-	Label      string     `json:"label,omitempty"`
-	UUID       string     `json:"uuid,omitempty"`
-	Used       int64      `json:"used,omitempty"`
-	Files      int64      `json:"files,omitempty"`
-	Dropped    []string   `json:"dropped,omitempty"`
+	Number     int          `json:"number"`
+	Name       string       `json:"name,omitempty"`
+	Type       Type         `json:"type,omitempty"`
+	ID         string       `json:"id,omitempty"`
+	Start      int64        `json:"start"`
+	Size       int64        `json:"size"`
+	Attributes Attributes   `json:"attributes,omitempty"`
+	HybridType Type         `json:"hybridType,omitempty"`
+	Format     string       `json:"format,omitempty"`
+	Label      string       `json:"label,omitempty"`
+	UUID       string       `json:"uuid,omitempty"`
+	Used       int64        `json:"used,omitempty"`
+	Files      int64        `json:"files,omitempty"`
+	Dropped    []string     `json:"dropped,omitempty"`
+	Verity     *hashTreeRow `json:"verity,omitempty"`
+}
+
+// hashTreeRow is a hash tree in print.
+type hashTreeRow struct {
+	Of            int    `json:"of,omitempty"`
+	Algorithm     string `json:"algorithm"`
+	DataBlocks    int64  `json:"dataBlocks"`
+	DataBlockSize int    `json:"dataBlockSize"`
+	HashBlockSize int    `json:"hashBlockSize"`
+	Salt          string `json:"salt"`
+	RootHash      string `json:"rootHash,omitempty"`
+}
+
+func newHashTreeRow(s *verity.Superblock) *hashTreeRow {
+	if s == nil {
+		return nil
+	}
+	return &hashTreeRow{
+		Algorithm: s.Algorithm, DataBlocks: s.DataBlocks, DataBlockSize: s.DataBlockSize, HashBlockSize: s.HashBlockSize,
+		Salt: hex.EncodeToString(s.Salt),
+	}
+}
+
+// String returns what is said of the tree on a line.
+func (h *hashTreeRow) String() string {
+	of := ""
+	if h.Of != 0 {
+		of = fmt.Sprintf(" of partition %d", h.Of)
+	}
+	s := fmt.Sprintf("hash tree%s: %s, %d blocks of %d bytes in blocks of %d, salt %s", of, h.Algorithm, h.DataBlocks, h.DataBlockSize, h.HashBlockSize, dash(h.Salt))
+	if h.RootHash != "" {
+		s += ", root hash " + h.RootHash
+	}
+	return s
 }
 
 // String returns the listing as a table.
@@ -55,6 +95,9 @@ func (l listing) String() string {
 		if r.HybridType != "" {
 			fmt.Fprintf(&b, "partition %d is in the hybrid MBR, too, as %s\n", r.Number, r.HybridType)
 		}
+		if r.Verity != nil {
+			fmt.Fprintf(&b, "partition %d holds a %s\n", r.Number, r.Verity)
+		}
 		for _, d := range r.Dropped {
 			fmt.Fprintf(&b, "partition %d leaves out %s\n", r.Number, d)
 		}
@@ -71,7 +114,9 @@ func (p *Plan) String() string { return p.listing().String() }
 
 // MarshalJSON returns the plan as an object with the keys table, sectorSize, size,
 // id and partitions, and each of these with number, name, type, id, start, size,
-// attributes, hybridType, format, label, uuid, used, files and dropped. Sizes are in bytes.
+// attributes, hybridType, format, label, uuid, used, files, dropped and verity, which
+// has the keys of, algorithm, dataBlocks, dataBlockSize, hashBlockSize, salt and
+// rootHash. Sizes are in bytes. IDs that are to come of a root hash are left out.
 func (p *Plan) MarshalJSON() ([]byte, error) { return json.Marshal(p.listing()) }
 
 func (p *Plan) listing() listing {
@@ -87,14 +132,21 @@ func (p *Plan) listing() listing {
 			Number: part.Number, Name: part.Name, Type: part.Type, Start: part.Start, Size: part.Size,
 			Attributes: part.Attributes, Format: part.Volume.Format, Label: part.Volume.Label, UUID: part.Volume.UUID,
 			Used: part.Volume.Used, Files: part.Volume.Files, Dropped: part.Volume.Dropped,
+			Verity: newHashTreeRow(part.Verity),
 		}
 		if p.Table == GPT {
-			r.ID = part.ID.String()
+			if part.ID != uuid.Nil {
+				r.ID = part.ID.String()
+			}
 			if part.mbrType != 0 {
 				r.HybridType = Type(fmt.Sprintf("%#02x", part.mbrType))
 			}
 		}
 		l.Partitions = append(l.Partitions, r)
+	}
+	for _, t := range p.trees {
+		l.Partitions[t.hash].Verity.Of = t.data + 1
+		l.Notes = append(l.Notes, t.notes()...)
 	}
 	return l
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/diskfs/go-diskfs/partition/mbr"
 	"github.com/google/uuid"
 
+	"github.com/drivebay/drivebay/image/verity"
 	"github.com/drivebay/drivebay/image/volume"
 )
 
@@ -44,27 +45,56 @@ func usable(t Table, sector int, size int64) (begin, end int64) {
 	return begin, size - tail
 }
 
-// tables returns the regions that the partition table takes. go-diskfs encodes
-// it, into memory.
+// tables returns the regions that the partition table takes. Those of a table with
+// IDs that are not known yet are encoded again when these are.
 func (p *Plan) tables() ([]region, error) {
-	head, tail := reserved(p.Table, p.SectorSize)
 	if p.Table == NoTable {
 		return nil, nil
 	}
+	m, err := p.encodeTables()
+	if err != nil {
+		return nil, err
+	}
+	regions := []region{p.tableRegion(tableRegion, bootCodeSize, m, func(m *tableSink) []byte { return m.head[bootCodeSize:] })}
+	if len(m.tail) > 0 {
+		regions = append(regions, p.tableRegion(backupRegion, p.Size-int64(len(m.tail)), m, func(m *tableSink) []byte { return m.tail }))
+	}
+	return regions, nil
+}
+
+// encodeTables encodes the partition table into memory, by go-diskfs.
+func (p *Plan) encodeTables() (*tableSink, error) {
+	head, tail := reserved(p.Table, p.SectorSize)
 	m := &tableSink{head: make([]byte, head), tail: make([]byte, tail), size: p.Size}
 	if err := p.writeMBR(m); err != nil {
 		return nil, err
 	}
 	if p.Table == GPT {
-		if err := p.writeGPT(m); err != nil {
-			return nil, err
+		return m, p.writeGPT(m)
+	}
+	return m, nil
+}
+
+// tableRegion returns the region of one of a table's two ends.
+func (p *Plan) tableRegion(name string, offset int64, m *tableSink, end func(*tableSink) []byte) region {
+	r := bytesRegion(name, offset, end(m))
+	if r.needs = p.openIDs(); len(r.needs) == 0 {
+		return r
+	}
+	r.write = nil
+	r.derive = func(_ context.Context, w *volume.Writer, trees []*verity.Tree) error {
+		q, err := p.identified(trees)
+		if err != nil {
+			return err
 		}
+		m, err := q.encodeTables()
+		if err != nil {
+			return err
+		}
+		_, err = w.Write(end(m))
+		return err
 	}
-	regions := []region{bytesRegion(tableRegion, bootCodeSize, m.head[bootCodeSize:])}
-	if tail > 0 {
-		regions = append(regions, bytesRegion(backupRegion, p.Size-tail, m.tail))
-	}
-	return regions, nil
+	return r
 }
 
 func (p *Plan) writeGPT(m *tableSink) error {

@@ -70,6 +70,7 @@ func (p *Plan) Verify(ctx context.Context, name string, o Options) error {
 		return fmt.Errorf("%s: %w: its size is %d bytes: want %d", name, ErrDiffers, size, p.Size)
 	}
 	c := &compareSink{ctx: ctx, plan: p, file: f}
+	o.AnyOrder = false
 	if err = p.WriteAt(ctx, c, o); err == nil {
 		err = c.zeros(p.Size)
 	}
