@@ -42,7 +42,7 @@ var signatures = []signatureOf{
 	{"erofs", 1024, "\xe2\xe1\xf5\xe0", field{1024 + 64, 16}, field{1024 + 48, 16}, nil},   // fs/erofs/erofs_fs.h
 	{"ext4", 1024 + 56, "\x53\xef", field{1024 + 120, 16}, field{1024 + 104, 16}, nil},     // fs/ext4/ext4.h
 	{"swap", 4096 - 10, "SWAPSPACE2", field{1024 + 28, 16}, field{1024 + 12, 16}, nil},     // include/linux/swap.h
-	{"iso9660", 32769, "CD001", field{32768 + 40, 32}, field{}, nil},                       // ECMA-119, 8.4
+	{"iso9660", 32769, "CD001", field{32768 + 40, 32}, field{32768 + 830, 16}, isoTime},    // ECMA-119, 8.4
 	{"btrfs", 65536 + 64, "_BHRfS_M", field{65536 + 299, 256}, field{65536 + 32, 16}, nil}, // fs/btrfs, btrfs_super_block
 }
 
@@ -102,6 +102,16 @@ func fatLabel(r *io.SectionReader) string {
 	}
 	label, _ := files.Label()
 	return label
+}
+
+// isoTime returns what stands for the UUID of an ISO 9660: the time of its
+// modification, as blkid prints it.
+func isoTime(b []byte) string {
+	s := text(b)
+	if len(s) != 16 || strings.Trim(s, "0") == "" {
+		return ""
+	}
+	return strings.Join([]string{s[:4], s[4:6], s[6:8], s[8:10], s[10:12], s[12:14], s[14:]}, "-")
 }
 
 // readField returns what is at a place of a volume, nil where there is none.

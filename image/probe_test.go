@@ -28,6 +28,7 @@ func TestOpenAgreesWithBlkid(t *testing.T) {
 		{"FAT32", []string{"mkfs.fat", "-F", "32", "-s", "1", "-n", "THIRTYTWO"}, "vfat"},
 		{"FAT without a label", []string{"mkfs.fat"}, "vfat"},
 		{"swap", []string{"mkswap", "-L", "paging"}, "swap"},
+		{"ISO 9660", []string{"xorrisofs", "-quiet", "-V", "disc", "/etc/hostname", "-o"}, "iso9660"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			name := filepath.Join(t.TempDir(), "image")
