@@ -39,9 +39,10 @@ func TestOpenAgreesWithBlkid(t *testing.T) {
 			require.NoError(t, err)
 			defer d.Close()
 			p := d.Partitions[0]
-			var want strings.Builder // as "blkid -o export" prints it
-			for _, line := range strings.Split(run(t, fixture.RequireTool(t, "blkid"), "-p", "-o", "export", name), "\n") {
-				for _, key := range []string{"LABEL=", "UUID=", "TYPE="} {
+			var want strings.Builder // as "blkid -o export" prints it, in an order of our own
+			lines := strings.Split(run(t, fixture.RequireTool(t, "blkid"), "-p", "-o", "export", name), "\n")
+			for _, key := range []string{"LABEL=", "UUID=", "TYPE="} {
+				for _, line := range lines {
 					if strings.HasPrefix(line, key) {
 						fmt.Fprintln(&want, line)
 					}
