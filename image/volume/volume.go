@@ -88,6 +88,10 @@ type Info struct {
 	Size int64
 	// Used is how much of it is not free to be written later, in bytes.
 	Used int64
+	// Free lists what of it is free: nobody reads there before having written, so
+	// that a disk that has been in use may keep what it has there. Extents are in
+	// order and do not touch. None is listed where that is not known.
+	Free []Extent
 	// Files is the number of names in the volume, 0 where there are none.
 	Files int64
 	// Dropped lists what the format cannot hold and the content was told to
@@ -97,3 +101,14 @@ type Info struct {
 	// written, as they should be: "" where they are.
 	Varies string
 }
+
+// Extent is a row of bytes.
+type Extent struct {
+	// Offset is where it begins, from the start of the volume or the disk.
+	Offset int64
+	// Length is how many there are.
+	Length int64
+}
+
+// End returns the offset behind the last byte.
+func (e Extent) End() int64 { return e.Offset + e.Length }
