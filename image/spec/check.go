@@ -53,15 +53,13 @@ func (d *decoder) checkContent(c *Content) {
 	case !ok:
 		d.failAt(c.of("format"), fmt.Errorf("format %q: want one of %s", c.Format, strings.Join(formatNames(), ", ")))
 		return
-	case f.content == nil:
-		d.failAt(c.of("format"), fmt.Errorf("format %s: %w", c.Format, ErrNotSupported))
-		return
 	}
 	for key, pos := range c.keys {
 		if key != "format" && !slices.Contains(f.keys, key) {
 			d.failAt(pos, fmt.Errorf("key %s: format %s has none: it has %s", key, c.Format, strings.Join(f.keys, ", ")))
 		}
 	}
+	d.checkWanted(c)
 	switch {
 	case c.Format == "raw" && c.File == "":
 		d.failAt(c.begin, errors.New("no file: format raw wants the file that it is copied from"))

@@ -117,6 +117,14 @@
 //   - hybrid: true has an ISO 9660 boot as a disk, too. It has to be all of an
 //     image without a table.
 //   - boot-code: a file with the code that BIOS runs then, such as isohdpfx.bin.
+//   - of: the name of the partition that a hash tree is of, or a signature: of the
+//     hash tree's.
+//   - algorithm: sha256 or sha512. Left out, it is sha256.
+//   - data-block-size: the size of the blocks that are hashed. Left out, it is 4KiB.
+//   - hash-block-size: the size of the blocks that hold hashes. Left out, it is 4KiB.
+//   - salt: hexadecimal digits, or none. Left out, it is derived from the seed.
+//   - key: the file of the private key that is signed with, RSA or ECDSA, in PEM.
+//   - certificate: the file of its certificate, in PEM.
 //
 // A boot image:
 //
@@ -139,7 +147,8 @@
 //   - raw: file
 //   - squashfs: files, block-size, drop-unsupported, compression, level
 //   - swap: label, uuid, page-size
-//   - verity: not supported yet
+//   - verity: of, uuid, algorithm, data-block-size, hash-block-size, salt
+//   - verity-signature: of, key, certificate
 //   - vfat: label, volume-id, files, fat-type, cluster-size, drop-unsupported
 //   - xfs: label, uuid, files, drop-unsupported, options
 //

@@ -10,9 +10,6 @@ import (
 	"github.com/drivebay/drivebay/image"
 )
 
-// ErrNotSupported reports a format that this build of the package cannot write.
-var ErrNotSupported = errors.New("not supported yet")
-
 // Error is what is wrong at one place of a spec. Where there are several, they
 // are joined, in the order of the file.
 type Error struct {

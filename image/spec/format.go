@@ -21,8 +21,7 @@ import (
 type format struct {
 	// keys are those that it has besides format.
 	keys []string
-	// content makes it, with the files of the content. nil is a format that is
-	// known but cannot be written yet.
+	// content makes it, with the files of the content.
 	content func(s *Spec, c *Content, files *filetree.Tree) (volume.Content, error)
 }
 
@@ -92,7 +91,8 @@ var formats = map[string]format{
 		keys:    []string{"label", "files", "drop-unsupported", "level", "joliet", "rock-ridge", "map-names", "boot", "hybrid", "boot-code"},
 		content: isoContent,
 	},
-	"verity": {},
+	"verity":           {keys: []string{"of", "uuid", "algorithm", "data-block-size", "hash-block-size", "salt"}, content: verityContent},
+	"verity-signature": {keys: []string{"of", "key", "certificate"}, content: signatureContent},
 }
 
 // mkfsFormat is a format that a program of the distribution writes.
@@ -105,15 +105,8 @@ func mkfsFormat(t mkfs.Type) format {
 	}
 }
 
-// formatNames returns the names of the formats that can be written.
-func formatNames() (names []string) {
-	for _, name := range slices.Sorted(maps.Keys(formats)) {
-		if formats[name].content != nil {
-			names = append(names, name)
-		}
-	}
-	return names
-}
+// formatNames returns the names of the formats.
+func formatNames() []string { return slices.Sorted(maps.Keys(formats)) }
 
 // asInt returns a size that is small where it makes any sense.
 func asInt(key string, n Size) (int, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -93,9 +94,9 @@ func (l *Layout) content(ctx context.Context, object string, c *Content) (*filet
 		return nil, nil, nil
 	}
 	var tree *filetree.Tree
-	f := formats[c.Format]
-	if f.content == nil {
-		return nil, nil, l.spec.fail(c.begin, object, fmt.Errorf("format %q: %w", c.Format, ErrNotSupported))
+	f, ok := formats[c.Format]
+	if !ok {
+		return nil, nil, l.spec.fail(c.begin, object, fmt.Errorf("format %q: want one of %s", c.Format, strings.Join(formatNames(), ", ")))
 	}
 	if len(c.Files) > 0 {
 		var err error
@@ -120,8 +121,10 @@ func (l *Layout) content(ctx context.Context, object string, c *Content) (*filet
 // sources returns the files of this machine that a content is made of but for those
 // of its Files.
 func (c *Content) sources() (names []string) {
-	if c.File != "" {
-		names = append(names, c.File)
+	for _, name := range []string{c.File, c.Key, c.Certificate} {
+		if name != "" {
+			names = append(names, name)
+		}
 	}
 	for _, b := range c.Boot {
 		if b.File != "" {

@@ -329,7 +329,7 @@ var scalars = func() map[reflect.Type]func(string) (any, error) {
 	for _, s := range []scalar{
 		of(ParseSize), of(parseFree), of(parseReserved), of(parseJournal), of(parseDiskID), of(parseVolumeID), of(parseUUID),
 		of(parseTime), of(parseOwner), of(parseMode), of(parseDevice), of(parseTable), of(parseType), of(parseAttribute),
-		of(parseCompression), of(parsePlatform),
+		of(parseCompression), of(parsePlatform), of(parseSalt),
 	} {
 		all[s.typ] = s.parse
 	}

@@ -81,6 +81,13 @@ type Content struct {
 	Boot            []BootImage          `yaml:"boot"`
 	Hybrid          bool                 `yaml:"hybrid"`
 	BootCode        string               `yaml:"boot-code"`
+	Of              string               `yaml:"of"`
+	Algorithm       string               `yaml:"algorithm"`
+	DataBlockSize   Size                 `yaml:"data-block-size"`
+	HashBlockSize   Size                 `yaml:"hash-block-size"`
+	Salt            Salt                 `yaml:"salt"`
+	Key             string               `yaml:"key"`
+	Certificate     string               `yaml:"certificate"`
 
 	place
 }
