@@ -44,7 +44,8 @@
 // # Who can read it
 //
 // Linux 5.4 and later; a file system with chunks, 5.15; one with blocks of less than a
-// page, 6.4. From 6.12 on the kernel mounts an image file itself, without a loop device.
+// page, 6.4. From 6.12 on a kernel with CONFIG_EROFS_FS_BACKED_BY_FILE mounts an image
+// file itself, without a loop device.
 //
 // # Determinism
 //

@@ -1,6 +1,7 @@
 package erofs_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -53,7 +54,7 @@ func requireNumbers(t *testing.T, dir string) {
 	require.Equal(t, want, got)
 }
 
-// Linux 6.12 needs no block device.
+// Linux 6.12 needs no block device, where it is configured so.
 func TestKernelMountsTheFileItself(t *testing.T) {
 	fixture.RequireRoot(t)
 	fixture.RequireKernel(t, 6, 12)
@@ -61,13 +62,27 @@ func TestKernelMountsTheFileItself(t *testing.T) {
 	for _, blockSize := range []int{512, 4096} {
 		tr := everything(t)
 		name := write(t, &erofs.FileSystem{Tree: tr, BlockSize: blockSize}, 0)
-		dir := t.TempDir()
-		require.NoError(t, unix.Mount(name, dir, "erofs", unix.MS_RDONLY, ""))
-		func() {
-			defer func() { require.NoError(t, unix.Unmount(dir, 0)) }()
-			requireSame(t, tr, dir, "holes/huge")
-		}()
+		requireSame(t, tr, mountFile(t, name), "holes/huge")
 	}
+}
+
+// mountFile mounts an image file where only this process sees it, and returns where.
+func mountFile(t *testing.T, name string) string {
+	t.Helper()
+	fs, err := unix.Fsopen("erofs", unix.FSOPEN_CLOEXEC)
+	require.NoError(t, err)
+	defer unix.Close(fs)
+	require.NoError(t, unix.FsconfigSetFlag(fs, "ro"))
+	require.NoError(t, unix.FsconfigSetString(fs, "source", name))
+	err = unix.FsconfigCreate(fs)
+	if errors.Is(err, unix.ENOTBLK) {
+		t.Skip("the kernel is built without CONFIG_EROFS_FS_BACKED_BY_FILE")
+	}
+	require.NoError(t, err)
+	fd, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, unix.MOUNT_ATTR_RDONLY)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, unix.Close(fd)) })
+	return fmt.Sprintf("/proc/self/fd/%d/", fd)
 }
 
 func TestLargeDirectory(t *testing.T) {

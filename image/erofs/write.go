@@ -134,25 +134,12 @@ func (x *writer) putInode(b []byte, number int, n filetree.Node, s *shape, start
 		number:  uint32(number) + 1,
 		uid:     n.UID(),
 		gid:     n.GID(),
+		data:    inodeData(n, s, start),
 		modTime: uint64(n.ModTime().Unix()),
 		modNsec: uint32(n.ModTime().Nanosecond()),
 	}
 	if len(s.xattrs) > 0 {
 		i.xattrCount = uint16((len(s.xattrs)-xattrHeaderLen)/4 + 1)
-	}
-	switch n.UnixMode() & filetree.ModeType {
-	case filetree.ModeChar, filetree.ModeBlock:
-		i.data = deviceNumber(n.Device())
-	case filetree.ModeRegular, filetree.ModeDir, filetree.ModeSymlink:
-		switch {
-		case s.layout == layoutChunks:
-			i.data = uint32(s.chunks.bits)
-			x.putChunks(b[s.headLen():], n, s.chunks, start)
-		case s.blocks > 0:
-			i.data = uint32(start)
-		default:
-			i.data = nullBlock
-		}
 	}
 	if s.extended {
 		i.putExtended(b)
@@ -160,6 +147,26 @@ func (x *writer) putInode(b []byte, number int, n filetree.Node, s *shape, start
 		i.putCompact(b)
 	}
 	copy(b[s.inodeLen():], s.xattrs)
+	if s.layout == layoutChunks {
+		x.putChunks(b[s.headLen():], n, s.chunks, start)
+	}
+}
+
+// inodeData returns what an inode says of its content, which begins at block start.
+func inodeData(n filetree.Node, s *shape, start int64) uint32 {
+	switch n.UnixMode() & filetree.ModeType {
+	case filetree.ModeChar, filetree.ModeBlock:
+		return deviceNumber(n.Device())
+	case filetree.ModeFIFO, filetree.ModeSocket:
+		return 0
+	}
+	switch {
+	case s.layout == layoutChunks:
+		return uint32(s.chunks.bits)
+	case s.blocks > 0:
+		return uint32(start)
+	}
+	return nullBlock
 }
 
 // deviceNumber is new_encode_dev of include/linux/kdev_t.h.
@@ -217,21 +224,26 @@ func (x *writer) writeShared() error {
 
 // writeContent writes parts of what is in a file, which begins at block start.
 func (x *writer) writeContent(n filetree.Node, s *shape, start int64, tail []byte, what content) error {
-	if what&contentBlocks == 0 && len(tail) == 0 || s.size == 0 {
-		return nil
-	}
-	switch n.UnixMode() & filetree.ModeType {
-	case filetree.ModeDir:
-		return x.writeDir(n, s, start, tail, what)
-	case filetree.ModeSymlink:
-		return x.writeTarget(n, s, start, tail, what)
-	case filetree.ModeRegular:
-		if what == contentBlocks {
+	kind := n.UnixMode() & filetree.ModeType
+	if kind == filetree.ModeRegular {
+		if what == contentBlocks || s.size == 0 {
 			return nil // it has none: see group
 		}
 		return x.writeFile(n, s, start, tail)
 	}
-	return nil
+	if s.tail == 0 {
+		what &^= contentTail
+	}
+	if s.blocks == 0 {
+		what &^= contentBlocks
+	}
+	switch {
+	case what == 0:
+		return nil
+	case kind == filetree.ModeDir:
+		return x.writeDir(n, s, start, tail, what)
+	}
+	return x.writeTarget(n, s, start, tail, what)
 }
 
 // writeTarget writes what a symbolic link points to.
@@ -239,7 +251,7 @@ func (x *writer) writeTarget(n filetree.Node, s *shape, start int64, tail []byte
 	target := n.Target()
 	inBlocks := len(target) - s.tail
 	copy(tail, target[inBlocks:])
-	if what&contentBlocks == 0 || inBlocks == 0 {
+	if what&contentBlocks == 0 {
 		return nil
 	}
 	if err := x.seek(start, 0); err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/drivebay/drivebay/image/filetree"
@@ -129,7 +130,7 @@ func (s *sharing) settle(tree *filetree.Tree) {
 		s.len += size
 		shared = append(shared, u)
 	}
-	s.uses, s.seen = append([]attrUse(nil), shared...), nil
+	s.uses, s.seen = slices.Clone(shared), nil
 }
 
 // attr returns the attribute, which newAttr has accepted before.
