@@ -143,8 +143,19 @@ func (p *plan) Info() volume.Info {
 		UUID:   p.uuid.String(),
 		Size:   p.size,
 		Used:   (p.layout.blocks - p.freeBlocks) * p.blockSize,
+		Free:   p.free(),
 		Files:  int64(p.tree.Len()),
 	}
+}
+
+// free returns what no block is allocated in.
+func (p *plan) free() (list []volume.Extent) {
+	for _, r := range p.layout.free {
+		if start := max(r.start, p.dataEnd); start < r.end {
+			list = append(list, volume.Extent{Offset: start * p.blockSize, Length: (r.end - start) * p.blockSize})
+		}
+	}
+	return list
 }
 
 // lastInode is the highest number in use.

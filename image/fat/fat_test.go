@@ -1,6 +1,7 @@
 package fat_test
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -159,13 +160,34 @@ func TestSizes(t *testing.T) {
 			if tc.size == 0 {
 				tc.size = info.Size // as small as can be, hence what it is
 			}
+			free := (all - taken) * int64(got.Cluster)
 			require.Equal(t, volume.Info{
 				Format: "vfat", Label: "DRIVEBAY", UUID: "6C8E-EC83", Size: tc.size,
-				Used:  tc.size - (all-taken)*int64(got.Cluster),
+				Used:  tc.size - free,
+				Free:  info.Free, // see poison
 				Files: int64(len(withParents(tc.files))),
 			}, info)
+			require.Equal(t, free, poison(t, img, info.Free))
+			require.Equal(t, tc.fsck, fsck(t, img))
 		})
 	}
+}
+
+// poison overwrites both ends of what is free and returns how much it is.
+func poison(t *testing.T, name string, free []volume.Extent) (n int64) {
+	t.Helper()
+	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	require.NoError(t, err)
+	defer f.Close()
+	for _, e := range free {
+		b := bytes.Repeat([]byte{0xff}, int(min(e.Length, 64<<10)))
+		for _, off := range []int64{e.Offset, e.End() - int64(len(b))} {
+			_, err := f.WriteAt(b, off)
+			require.NoError(t, err)
+		}
+		n += e.Length
+	}
+	return n
 }
 
 // A volume without anything in it, and a geometry that says as little as it can.

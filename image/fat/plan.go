@@ -37,6 +37,7 @@ func (p *plan) Info() volume.Info {
 		UUID:    fmt.Sprintf("%04X-%04X", p.id>>16, p.id&0xffff),
 		Size:    p.size,
 		Used:    p.size - p.free()*p.clusterSize(),
+		Free:    p.freeExtents(),
 		Files:   p.content.files,
 		Dropped: p.content.dropped,
 	}
@@ -44,6 +45,14 @@ func (p *plan) Info() volume.Info {
 
 // free returns the number of free clusters.
 func (p *plan) free() int64 { return p.clusters - int64(p.next-2) }
+
+// freeExtents returns where they are: all in one row.
+func (p *plan) freeExtents() []volume.Extent {
+	if p.free() == 0 {
+		return nil
+	}
+	return []volume.Extent{{Offset: p.offset(p.next), Length: p.free() * p.clusterSize()}}
+}
 
 // floppy returns the diskette that the volume is, if it is one.
 func (p *plan) floppy() (floppyDisk, bool) {

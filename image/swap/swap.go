@@ -84,7 +84,10 @@ type plan struct {
 
 // Info implements [volume.Plan].
 func (p *plan) Info() volume.Info {
-	return volume.Info{Format: "swap", Label: p.label, UUID: p.uuid.String(), Size: p.size, Used: p.pageSize}
+	return volume.Info{
+		Format: "swap", Label: p.label, UUID: p.uuid.String(), Size: p.size, Used: p.pageSize,
+		Free: []volume.Extent{{Offset: p.pageSize, Length: p.size - p.pageSize}},
+	}
 }
 
 // Write implements [volume.Plan].

@@ -130,6 +130,7 @@ func TestInfo(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, volume.Info{
 		Format: "swap", Label: "s", UUID: volume.Derive(seed, "filesystem").String(), Size: 40960, Used: 4096,
+		Free: []volume.Extent{{Offset: 4096, Length: 36864}},
 	}, p.Info())
 }
 
