@@ -28,11 +28,7 @@ func (d *decoder) check(s *Spec) {
 	}
 	for i := range s.Blobs {
 		b := &s.Blobs[i]
-		d.within(objectName("blob", b.Name, i), func() {
-			if b.File == "" {
-				d.failAt(b.begin, errors.New("no file: want the file that it is copied from"))
-			}
-		})
+		d.within(objectName("blob", b.Name, i), func() { d.checkBlob(b) })
 	}
 }
 
@@ -61,8 +57,8 @@ func (d *decoder) checkContent(c *Content) {
 	}
 	d.checkWanted(c)
 	switch {
-	case c.Format == "raw" && c.File == "":
-		d.failAt(c.begin, errors.New("no file: format raw wants the file that it is copied from"))
+	case (c.Format == "raw" || c.Format == "grub-core") && c.File == "":
+		d.failAt(c.begin, fmt.Errorf("no file: format %s wants the file that it is copied from", c.Format))
 	case c.has("fat-type") && c.FATType != 12 && c.FATType != 16 && c.FATType != 32:
 		d.failAt(c.of("fat-type"), fmt.Errorf("fat-type %d: want 12, 16 or 32", c.FATType))
 	case c.Format == "iso9660":
@@ -80,7 +76,7 @@ func (d *decoder) checkContent(c *Content) {
 var (
 	sourceKeys = []string{"from", "to", "exclude", "override", "whiteouts", "duplicates", "owner", "mode", "dir-mode", "time"}
 	entryKeys  = []string{"path", "owner", "mode", "time", "xattrs"}
-	entryKinds = []string{"text", "file", "directory", "symlink", "link", "device", "fifo"}
+	entryKinds = []string{"text", "file", "directory", "symlink", "link", "device", "fifo", "uki"}
 )
 
 // checkFile refuses a file that is two things, or none.
@@ -164,6 +160,8 @@ func (d *decoder) checkEntry(f *File) {
 				d.failAt(f.of(key), fmt.Errorf("key %s: a link has what the file has that it is a name of", key))
 			}
 		}
+	case kinds[0] == "uki" && f.UKI != nil:
+		d.within("uki", func() { d.checkUKI(f.UKI) })
 	case kinds[0] == "symlink" && f.has("mode"):
 		d.failAt(f.of("mode"), errors.New("key mode: symbolic links have no permissions"))
 	case f.Path == "/" && kinds[0] != "directory":

@@ -90,7 +90,7 @@
 //   - volume-id: the serial number of a FAT or exFAT: 1234-ABCD. Left out, it is derived from
 //     the seed.
 //   - files: a list of files.
-//   - file: the file that a raw content is copied from.
+//   - file: the file that a raw content, or GRUB's core image, is copied from.
 //   - block-size: the size of a block. Left out, it is 4KiB, of a squashfs 128KiB.
 //   - inodes: how many files there can be at least.
 //   - journal: the size of the journal, or none. Left out, it is by the size of the
@@ -143,6 +143,7 @@
 //   - erofs: label, uuid, files, block-size
 //   - exfat: label, volume-id, options
 //   - ext4: label, uuid, files, block-size, inodes, journal, reserved
+//   - grub-core: file
 //   - iso9660: label, files, drop-unsupported, level, joliet, rock-ridge, map-names, boot, hybrid, boot-code
 //   - raw: file
 //   - squashfs: files, block-size, drop-unsupported, compression, level
@@ -172,7 +173,7 @@
 //     of which the last is taken. Left out, such an archive is refused.
 //
 // One that is made has a path and one of text, file, directory, symlink, link,
-// device and fifo:
+// device, fifo and uki:
 //
 //   - path: where it is. Directories above it are made where they are missing.
 //   - text: its content.
@@ -182,6 +183,7 @@
 //   - link: the path of a file of the image of which this is another name.
 //   - device: the type and number of a device: "char 1:3" or "block 8:0".
 //   - fifo: true for a named pipe.
+//   - uki: a unified kernel image, made of the building machine's files.
 //   - xattrs: extended attributes by their names; their values are texts, or as in
 //     setfattr 0x and hexadecimal digits or 0s and base64.
 //
@@ -202,10 +204,29 @@
 //   - dir-mode: the mode of directories.
 //   - time: their time.
 //
+// A uki, all but whose cmdline and uname are files:
+//
+//   - stub: the EFI program that starts the kernel, such as systemd's
+//     /usr/lib/systemd/boot/efi/linuxx64.efi.stub, unsigned.
+//   - kernel: the kernel.
+//   - initrd: a list of archives, which are unpacked one over the other.
+//   - cmdline: the kernel's command line. Left out, the boot loader says.
+//   - os-release: the system's /etc/os-release, without which systemd-boot does not
+//     list the image.
+//   - uname: the kernel's release. Left out, it is what a kernel for x86 says.
+//   - splash: a picture in the format BMP.
+//   - dtb: a device tree.
+//
 // # Keys of a blob
 //
 //   - name: what errors call it.
 //   - offset: where it begins, in bytes from the disk's start. At 0, up to 440 bytes
 //     of boot code fit before the partition table.
 //   - file: the file that it is copied from.
+//   - format: raw, grub-boot or grub-core. Left out, it is raw. The others are GRUB's
+//     boot.img at 0, and a core image behind an MBR: they are told sectors where they
+//     are copied to. On a GPT disk the core image is a content, of a partition of
+//     type bios-boot.
+//   - core: where the core image begins that grub-boot loads. Left out, it is the
+//     first partition of type bios-boot.
 package spec

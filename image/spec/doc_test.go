@@ -33,7 +33,8 @@ func TestReference(t *testing.T) {
 		{"A boot image:", "The keys of each format:", keysOf[BootImage]()},
 		{"The keys of each format:", "#", slices.Sorted(maps.Keys(formats))},
 		{"# Keys of files", "An override:", keysOf[File]()},
-		{"An override:", "#", keysOf[Override]()},
+		{"An override:", "A uki,", keysOf[Override]()},
+		{"A uki, all but whose cmdline and uname are files:", "#", keysOf[UKI]()},
 		{"# Keys of a blob", "#", keysOf[Blob]()},
 	} {
 		_, part, ok := strings.Cut(doc, tc.heading+"\n")

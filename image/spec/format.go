@@ -54,6 +54,12 @@ var formats = map[string]format{
 			return image.RawFile(s.path(c.File))
 		},
 	},
+	"grub-core": {
+		keys: []string{"file"},
+		content: func(s *Spec, c *Content, _ *filetree.Tree) (volume.Content, error) {
+			return grubCore(s, c.File)
+		},
+	},
 	"swap": {
 		keys: []string{"label", "uuid", "page-size"},
 		content: func(_ *Spec, c *Content, _ *filetree.Tree) (volume.Content, error) {

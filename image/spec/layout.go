@@ -138,12 +138,13 @@ func (c *Content) sources() (names []string) {
 }
 
 func (l *Layout) addBlob(b *Blob, i int) error {
-	raw, err := image.RawFile(l.spec.path(b.File))
+	blob, err := blobFormats[b.format()](l, b)
 	if err != nil {
 		return l.spec.fail(b.of("file"), objectName("blob", b.Name, i), err)
 	}
+	blob.Name, blob.Offset = b.Name, int64(b.Offset)
 	l.Sources = append(l.Sources, Source{Path: l.spec.path(b.File)})
-	l.Blobs = append(l.Blobs, image.Blob{Name: b.Name, Offset: int64(b.Offset), Content: raw})
+	l.Blobs = append(l.Blobs, blob)
 	return nil
 }
 

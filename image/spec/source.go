@@ -197,6 +197,10 @@ func (l *Layout) entry(f *File) (e filetree.Entry, err error) {
 		e = filetree.Symlink(f.Symlink)
 	case f.FIFO:
 		e.Mode = fs.ModeNamedPipe | 0o644
+	case f.UKI != nil:
+		if e, err = l.uki(f.UKI); err != nil {
+			return e, err
+		}
 	case f.Device != nil:
 		e.Mode = fs.ModeDevice | fs.ModeCharDevice | 0o600
 		if f.Device.Block {

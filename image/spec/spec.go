@@ -97,6 +97,8 @@ type Blob struct {
 	Name   string `yaml:"name"`
 	Offset Size   `yaml:"offset"`
 	File   string `yaml:"file"`
+	Format string `yaml:"format"`
+	Core   Size   `yaml:"core"`
 
 	place
 }
@@ -124,6 +126,7 @@ type File struct {
 	Link      string  `yaml:"link"`
 	Device    *Device `yaml:"device"`
 	FIFO      bool    `yaml:"fifo"`
+	UKI       *UKI    `yaml:"uki"`
 	Xattrs    []Xattr `yaml:"xattrs"`
 
 	Owner   *Owner    `yaml:"owner"`
