@@ -151,8 +151,11 @@ func addLongXattrs(t testing.TB, tr *filetree.Tree) {
 		many = append(many, filetree.Xattr{Name: fmt.Sprintf("user.attribute%d", i), Value: noise(uint64(i), 120)})
 	}
 	for name, xattrs := range map[string][]filetree.Xattr{
-		"longest": {{Name: "user.big", Value: noise(7, 65535)}},
-		"many":    many,
+		// An inode has 255 of the shared ones at most, and the rest for itself.
+		"many-shared1": many[:300],
+		"many-shared2": many[:300],
+		"longest":      {{Name: "user.big", Value: noise(7, 65535)}},
+		"many":         many,
 	} {
 		e := filetree.File(nil, 0o644)
 		e.ModTime, e.Xattrs = created, xattrs

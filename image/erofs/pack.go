@@ -80,7 +80,7 @@ func (p *plan) end(group int) int {
 
 // sharedBlocks returns how many blocks the shared attributes take, which follow the
 // first group's metadata.
-func (p *plan) sharedBlocks() int64 { return ceilDiv(p.sharing.len, p.blockSize) }
+func (p *plan) sharedBlocks() int64 { return ceilDiv(p.sharing.size, p.blockSize) }
 
 // maxOpen is how many blocks that are not full a packer looks at.
 const maxOpen = 64

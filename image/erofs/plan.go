@@ -32,7 +32,6 @@ type plan struct {
 	uuid      uuid.UUID
 	time      time.Time
 	blockSize int64
-	sector    int64
 
 	nodeOf  []uint32 // by the number of an inode: its node
 	nidOf   []uint64 // by node: the offset of its inode on the volume / slotLen
@@ -51,7 +50,6 @@ func newPlan(ctx context.Context, fs *FileSystem, g volume.Geometry) (*plan, err
 		uuid:      fs.UUID,
 		time:      g.Time,
 		blockSize: int64(cmp.Or(fs.BlockSize, defaultBlockSize)),
-		sector:    int64(g.SectorSize),
 	}
 	if p.uuid == uuid.Nil {
 		p.uuid = g.Derive("filesystem")
@@ -62,7 +60,7 @@ func newPlan(ctx context.Context, fs *FileSystem, g volume.Geometry) (*plan, err
 	if p.tree == nil {
 		p.tree = filetree.New()
 	}
-	if err := p.checkOptions(); err != nil {
+	if err := p.checkOptions(g.SectorSize); err != nil {
 		return nil, fmt.Errorf("erofs: %w", err)
 	}
 	if err := p.scan(ctx); err != nil {
@@ -75,12 +73,12 @@ func newPlan(ctx context.Context, fs *FileSystem, g volume.Geometry) (*plan, err
 }
 
 // checkOptions refuses what is out of range.
-func (p *plan) checkOptions() error {
+func (p *plan) checkOptions(sector int) error {
 	switch {
 	case p.blockSize < minBlockSize || p.blockSize > maxBlockSize || bits.OnesCount64(uint64(p.blockSize)) != 1:
 		return fmt.Errorf("block size %d: %w: want a power of two from %d to %d", p.blockSize, ErrOption, minBlockSize, maxBlockSize)
-	case p.blockSize < p.sector:
-		return fmt.Errorf("block size %d: %w: want no less than the sector size %d", p.blockSize, ErrOption, p.sector)
+	case p.blockSize < int64(sector):
+		return fmt.Errorf("block size %d: %w: want no less than the sector size %d", p.blockSize, ErrOption, sector)
 	case len(p.label) > maxLabel:
 		return fmt.Errorf("label %q of %d bytes: %w: want at most %d", p.label, len(p.label), ErrOption, maxLabel)
 	case strings.Contains(p.label, "\x00"):
@@ -93,8 +91,7 @@ func (p *plan) checkOptions() error {
 
 // fit sets the size of the volume, to the smallest there is where it is 0.
 func (p *plan) fit(size int64) error {
-	unit := max(p.blockSize, p.sector)
-	need := ceilDiv(p.blocks*p.blockSize, unit) * unit
+	need := p.blocks * p.blockSize
 	if size != 0 && size < need {
 		return &volume.SizeError{Format: "erofs", Size: size, Need: need, Resource: "bytes"}
 	}

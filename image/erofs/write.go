@@ -2,11 +2,8 @@ package erofs
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
-	"hash/crc32"
 	"io"
-	"math/bits"
 
 	"github.com/drivebay/drivebay/image/filetree"
 	"github.com/drivebay/drivebay/image/volume"
@@ -63,7 +60,7 @@ func (x *writer) writeFirstGroup() error {
 	if err := x.writeGroup(0, contentTail); err != nil {
 		return err
 	}
-	x.putSuperblock()
+	x.putSuperblock(x.meta)
 	if err := x.writeMeta(0); err != nil {
 		return err
 	}
@@ -122,89 +119,6 @@ func (x *writer) writeMeta(k int) error {
 
 // seek moves on to an offset from the start of a block.
 func (x *writer) seek(block, off int64) error { return x.w.SkipTo(block*x.blockSize + off) }
-
-// putInode writes an inode, and what is behind it but for a tail. Its content begins
-// at block start.
-func (x *writer) putInode(b []byte, number int, n filetree.Node, s *shape, start int64) {
-	i := inode{
-		layout:  s.layout,
-		mode:    n.UnixMode(),
-		links:   uint32(s.links),
-		size:    uint64(s.size),
-		number:  uint32(number) + 1,
-		uid:     n.UID(),
-		gid:     n.GID(),
-		data:    inodeData(n, s, start),
-		modTime: uint64(n.ModTime().Unix()),
-		modNsec: uint32(n.ModTime().Nanosecond()),
-	}
-	if len(s.xattrs) > 0 {
-		i.xattrCount = uint16((len(s.xattrs)-xattrHeaderLen)/4 + 1)
-	}
-	if s.extended {
-		i.putExtended(b)
-	} else {
-		i.putCompact(b)
-	}
-	copy(b[s.inodeLen():], s.xattrs)
-	if s.layout == layoutChunks {
-		x.putChunks(b[s.headLen():], n, s.chunks, start)
-	}
-}
-
-// inodeData returns what an inode says of its content, which begins at block start.
-func inodeData(n filetree.Node, s *shape, start int64) uint32 {
-	switch n.UnixMode() & filetree.ModeType {
-	case filetree.ModeChar, filetree.ModeBlock:
-		return deviceNumber(n.Device())
-	case filetree.ModeFIFO, filetree.ModeSocket:
-		return 0
-	}
-	switch {
-	case s.layout == layoutChunks:
-		return uint32(s.chunks.bits)
-	case s.blocks > 0:
-		return uint32(start)
-	}
-	return nullBlock
-}
-
-// deviceNumber is new_encode_dev of include/linux/kdev_t.h.
-func deviceNumber(d filetree.Device) uint32 {
-	return d.Minor&0xff | d.Major<<8 | d.Minor&^0xff<<12
-}
-
-// putSuperblock writes the superblock into the first group's metadata, all else of
-// which has to be there: the checksum is of the rest of the superblock's block.
-func (x *writer) putSuperblock() {
-	s := superblock{
-		Magic:         magic,
-		Compat:        compatChecksum | compatModTime,
-		BlockBits:     uint8(bits.TrailingZeros64(uint64(x.blockSize))),
-		RootNID:       uint16(x.nid(x.tree.Root())),
-		Inodes:        uint64(len(x.nodeOf)),
-		BuildTime:     uint64(x.time.Unix()),
-		BuildTimeNsec: uint32(x.time.Nanosecond()),
-		Blocks:        uint32(x.blocks),
-		UUID:          x.uuid,
-	}
-	copy(s.Label[:], x.label)
-	if x.sharing.len > 0 {
-		s.XattrBlock = uint32(x.groups[0].blocks)
-	}
-	if x.chunked {
-		s.Incompat |= incompatChunked
-	}
-	s.put(x.meta[superOffset:])
-	end := (superOffset/x.blockSize + 1) * x.blockSize
-	binary.LittleEndian.PutUint32(x.meta[superOffset+4:], crc32c(x.meta[superOffset:end]))
-}
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// crc32c is the kernel's function of this name from ~0 on, which does not invert its
-// result (lib/crc/crc32.c).
-func crc32c(b []byte) uint32 { return ^crc32.Update(0, castagnoli, b) }
 
 // writeShared writes the attributes that several inodes have.
 func (x *writer) writeShared() error {

@@ -90,7 +90,7 @@ type sharing struct {
 	seen map[attrKey]uint32 // into uses
 	uses []attrUse
 	ids  map[attrKey]uint32 // of those that are shared: their offset / 4
-	len  int64              // of the shared ones, in bytes
+	size int64              // of the shared ones, in bytes
 }
 
 // add counts the attributes of a node.
@@ -123,11 +123,11 @@ func (s *sharing) settle(tree *filetree.Tree) {
 	for _, u := range s.uses {
 		a := u.attr(tree)
 		size, count := int64(a.size()), int64(u.count)
-		if size+4*count >= size*count || s.len/4 > math.MaxUint32 {
+		if size+4*count >= size*count || s.size/4 > math.MaxUint32 {
 			continue
 		}
-		s.ids[a.key()] = uint32(s.len / 4)
-		s.len += size
+		s.ids[a.key()] = uint32(s.size / 4)
+		s.size += size
 		shared = append(shared, u)
 	}
 	s.uses, s.seen = slices.Clone(shared), nil
