@@ -18,6 +18,7 @@ import (
 	"github.com/drivebay/drivebay/image/ext4"
 	"github.com/drivebay/drivebay/image/fat"
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/iso9660"
 )
 
 // childArg is the first argument of this program where it is one of its own
@@ -109,6 +110,8 @@ func build(ctx context.Context, name, out string) error {
 	case "fat":
 	case "erofs":
 		l.Partitions = append(l.Partitions, image.Partition{Content: &erofs.FileSystem{Tree: from("TREE")}})
+	case "iso9660": // without the extended attributes, as its peers
+		l.Partitions = append(l.Partitions, image.Partition{Content: &iso9660.FileSystem{Tree: from("TREE"), Drop: true}})
 	case "many":
 		debug.SetGCPercent(25) // as mkimage does
 		l.Partitions = append(l.Partitions, image.Partition{Content: &ext4.FileSystem{Tree: from("TREE")}})

@@ -39,6 +39,15 @@ func (w *work) groups() []*group {
 				mkfs.erofs --quiet -U 8f1c2c3e-0000-4000-8000-000000000001 "$OUT" "$TREE"`},
 		},
 	}, {
+		name: "iso9660", title: "one file system for discs, as large as the tree", peer: "genisoimage",
+		judge: "xorriso", check: `xorriso -abort_on WARNING -indev "$OUT" -find / -exec report_lba`,
+		entries: []*contender{
+			{name: floor, child: []string{"pack", "TREE"}},
+			{name: "drivebay", child: []string{"iso9660"}},
+			{name: "genisoimage", tools: []string{"genisoimage"}, script: `genisoimage -quiet -R -o "$OUT" "$TREE"`},
+			{name: "xorriso", tools: []string{"xorriso"}, script: `xorriso -as mkisofs -quiet -R -o "$OUT" "$TREE"`},
+		},
+	}, {
 		name: "disk", title: fmt.Sprintf("a GPT disk with that FAT and an ext4 of %s", &image), peer: "sfdisk+mkfs.fat+mcopy+mke2fs",
 		judge: "e2fsck", check: `e2fsck -fn "$OUT?offset=$ROOTSTART"`,
 		entries: []*contender{
