@@ -203,6 +203,8 @@ func TestHashTreeIsPlanned(t *testing.T) {
 	require.NoError(t, err)
 	defer d.Close()
 	require.Equal(t, uuid.UUID{1}.String(), d.Partitions[2].ID)
+	require.Equal(t, p.Partitions[1].Verity, d.Partitions[1].Verity)
+	require.Equal(t, hashes[0].Hash, d.Partitions[1].RootHash)
 }
 
 func TestHashTreeErrors(t *testing.T) {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/drivebay/drivebay/image/verity"
 )
 
 // Disk is a disk image, or a disk, as it was found: see [Open].
@@ -48,6 +50,12 @@ type DiskPartition struct {
 	// Format is what it holds, by the name that blkid has for it, "" where
 	// nothing was recognised. Label and UUID are as blkid prints them.
 	Format, Label, UUID string
+	// Verity describes the hash tree of dm-verity that it holds, nil if it holds
+	// none that is known, and RootHash is the hash at the root as the tree has it:
+	// whether it is that of the data, veritysetup tells. It is nil where the tree
+	// has but one data block, and no level.
+	Verity   *verity.Superblock
+	RootHash verity.RootHash
 	// Used is how much of it is not free, in bytes, and Files the number of files
 	// and directories but for the root. Both are 0 before [Disk.Measure], and
 	// where the format does not tell.
@@ -93,11 +101,24 @@ func OpenReaderAt(r io.ReaderAt, size int64) (*Disk, error) {
 			d.note("partition %d of %d bytes at %d reaches past the disk's end at %d", part.Number, part.Size, part.Start, d.Size)
 		}
 		part.Format, part.Label, part.UUID = probe(d.section(part))
+		if part.Format == verity.Format {
+			d.readTree(part)
+		}
 	}
 	if d.Table == NoTable && d.Partitions[0].Format == "" {
 		return nil, ErrNoTable
 	}
 	return d, nil
+}
+
+// readTree reads what a hash tree says of itself.
+func (d *Disk) readTree(part *DiskPartition) {
+	s, root, err := verity.ReadTree(d.section(part))
+	if err != nil {
+		d.note("partition %d: %v", part.Number, err)
+		return
+	}
+	part.Verity, part.RootHash = &s, root
 }
 
 // Close closes the disk, and with it what was opened by its methods.
@@ -143,8 +164,11 @@ func (d *Disk) listing() listing {
 		l.Partitions = append(l.Partitions, row{
 			Number: part.Number, Name: part.Name, Type: part.Type, ID: part.ID, Start: part.Start, Size: part.Size,
 			Attributes: part.Attributes, HybridType: part.HybridType, Format: part.Format, Label: part.Label, UUID: part.UUID,
-			Used: part.Used, Files: part.Files,
+			Used: part.Used, Files: part.Files, Verity: newHashTreeRow(part.Verity),
 		})
+		if part.RootHash != nil {
+			l.Partitions[len(l.Partitions)-1].Verity.RootHash = part.RootHash.String()
+		}
 	}
 	return l
 }

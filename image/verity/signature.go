@@ -66,7 +66,7 @@ func (s *Signature) PlanOf(g volume.Geometry) (volume.Info, error) {
 		return info, err
 	}
 	if g.Size != 0 {
-		info.Size, info.Used = g.Size, g.Size
+		info.Size, info.Used = g.Size, min(g.Size, SignatureSize)
 	}
 	if need := s.atMost(); need > info.Size {
 		return info, &volume.SizeError{Format: SignatureFormat, Size: info.Size, Need: need, Resource: "bytes"}

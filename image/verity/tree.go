@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"fmt"
+	"io"
 	"slices"
 
 	"github.com/drivebay/drivebay/image/volume"
@@ -50,6 +52,25 @@ func (t *Tree) Write(ctx context.Context, w *volume.Writer) error {
 		}
 	}
 	return nil
+}
+
+// ReadTree reads the superblock of a hash tree, and its topmost block, of which the
+// root hash is: that of the data if the tree is. A tree of a single data block has
+// no blocks, and nil is its root hash. What is no tree is an [ErrSuperblock].
+func ReadTree(r io.ReaderAt) (Superblock, RootHash, error) {
+	b := make([]byte, superblockSize)
+	if n, err := r.ReadAt(b, 0); n < len(b) {
+		return Superblock{}, nil, fmt.Errorf("verity: superblock: %w", err)
+	}
+	s, err := ParseSuperblock(b)
+	if err != nil || s.DataBlocks == 1 {
+		return s, nil, err
+	}
+	top := make([]byte, s.HashBlockSize)
+	if n, err := r.ReadAt(top, int64(max(superblockSize, s.HashBlockSize))); n < len(top) {
+		return s, nil, fmt.Errorf("verity: topmost hash block: %w", err)
+	}
+	return s, s.newSummer().sum(nil, top), nil
 }
 
 // step is how many bytes are written between two looks at the context.

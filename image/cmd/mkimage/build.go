@@ -62,7 +62,7 @@ func (o *buildOptions) build(ctx context.Context, e env, specName string) error 
 	if ctx.Err() != nil {
 		return context.Cause(ctx) // before a device loses what is on it
 	}
-	written, err := out.write(ctx, p, image.Options{Progress: progress.update, Sync: o.sync})
+	written, err := out.write(ctx, p, image.Options{Progress: progress.update, Sync: o.sync, RootHash: progress.rootHash})
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/drivebay/drivebay/fixture"
+	"github.com/drivebay/drivebay/image"
 )
 
 // runTool runs a program that has to succeed.
@@ -367,4 +368,22 @@ func TestBuildListsDropped(t *testing.T) {
 	_, errs, err = mkimage(t, "build", name, "-q", "-o", filepath.Join(t.TempDir(), "disk.img"))
 	require.NoError(t, err)
 	require.Empty(t, errs)
+}
+
+func TestBuildTellsRootHashes(t *testing.T) {
+	spec := writeSpec(t, "partitions:\n- {name: root, size: 2MiB}\n- {name: tree, content: {format: verity, of: root, salt: none}}\n")
+	out := filepath.Join(t.TempDir(), "disk.img")
+	_, stderr, err := mkimage(t, "build", spec, "-o", out)
+	require.NoError(t, err)
+	d, err := image.Open(out)
+	require.NoError(t, err)
+	defer d.Close()
+	root := d.Partitions[1].RootHash.String()
+	require.Contains(t, stderr, "partition 2 is the hash tree of partition 1: roothash="+root+"\n")
+	stdout, _, err := mkimage(t, "build", "--json", spec, "-o", out)
+	require.NoError(t, err)
+	require.Contains(t, stdout, `{"event":"roothash","partition":2,"data":1,"roothash":"`+root+"\"}\n")
+	inspected, _, err := mkimage(t, "inspect", out)
+	require.NoError(t, err)
+	require.Contains(t, inspected, "root hash "+root)
 }

@@ -70,6 +70,7 @@ func (d *deviceOutput) close() { _ = d.File.Close() }
 
 func (d *deviceOutput) write(ctx context.Context, p *image.Plan, o image.Options) (int64, error) {
 	s := &deviceSink{ctx: ctx, f: d.File}
+	o.AnyOrder = true
 	err := p.WriteAt(ctx, s, o)
 	if err == nil {
 		err = s.zeroTo(p.Size)
@@ -116,13 +117,13 @@ type deviceSink struct {
 	written int64
 }
 
-// WriteAt writes at an offset that only rises.
+// WriteAt writes behind what has been written, or into what has been zeroed.
 func (s *deviceSink) WriteAt(p []byte, off int64) (int, error) {
 	if err := s.zeroTo(off); err != nil {
 		return 0, err
 	}
 	n, err := s.f.WriteAt(p, off)
-	s.pos += int64(n)
+	s.pos = max(s.pos, off+int64(n))
 	s.written += int64(n)
 	return n, err
 }

@@ -97,7 +97,9 @@ its own directory. Or it is a directory of systemd's partition definitions: see
 ` + describeFlags + `    --json   one object for machines. Its keys are table, sectorSize, size, id
              and partitions; those of each partition number, name, type, id,
              start, size, attributes, hybridType, format, label, uuid, used,
-             files and dropped. Sizes are in bytes.
+             files, dropped and, of a hash tree of dm-verity, verity: of,
+             algorithm, dataBlocks, dataBlockSize, hashBlockSize and salt. Sizes
+             are in bytes. An id that is to come of a root hash is left out.
 `,
 	"build": `mkimage build SPEC -o OUT [--device] [--sync] [--json | -q]
        [--size SIZE] [--seed UUID] [--root DIR]
@@ -132,15 +134,17 @@ its own directory. Or it is a directory of systemd's partition definitions: see
     --json     progress for machines: an object a line, on standard output, or
                on standard error where the image goes there. All have the key
                event: "plan" (with plan, as "mkimage plan --json" has it),
-               "progress" (region, done, total: bytes of data), "done" (output,
-               size, written: bytes, seconds)
+               "progress" (region, done, total: bytes of data), "roothash"
+               (roothash, of the hash tree in partition of the one that is data),
+               "done" (output, size, written: bytes, seconds)
     -q         no progress
 `,
 	"inspect": `mkimage inspect IMAGE [--json] [--files]
 
 Shows what is on IMAGE, a disk image or a disk: its partition table, and for
 each partition the format, label and UUID of what it holds, and of ext2, ext3,
-ext4 and FAT how many files there are and how much is used. IMAGE may be
+ext4 and FAT how many files there are and how much is used; of a hash tree of
+dm-verity its parameters and the root hash that it has. IMAGE may be
 anybody's: GPT, MBR, or a file system without a table. What is odd about the
 table, such as a copy of a GPT that is damaged or in a wrong place, is told
 below it.

@@ -61,6 +61,10 @@ type event struct {
 	Size    int64       `json:"size,omitempty"`
 	Written *int64      `json:"written,omitempty"`
 	Seconds float64     `json:"seconds,omitempty"`
+
+	Partition int    `json:"partition,omitempty"`
+	Data      int    `json:"data,omitempty"`
+	RootHash  string `json:"roothash,omitempty"`
 }
 
 // step tells what is done next.
@@ -130,6 +134,14 @@ func status(now image.Progress, since time.Duration) string {
 		s += fmt.Sprintf("  %s/s  %s left", formatBytes(int64(rate)), left.Round(time.Second))
 	}
 	return s
+}
+
+// rootHash tells what a hash tree has come to, as the kernel's command line has it.
+func (p *progress) rootHash(h image.RootHash) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.event(event{Event: "roothash", Partition: h.Partition, Data: h.Data, RootHash: h.Hash.String()})
+	p.line(fmt.Sprintf("partition %d is the hash tree of partition %d: roothash=%s", h.Partition, h.Data, h.Hash))
 }
 
 // done tells what has come of it. It returns the error of telling so.
