@@ -116,6 +116,30 @@ func TestAliases(t *testing.T) {
 	}
 }
 
+// TestModulesAreKept reads a module a second time, from where the first has left it
+// if it was compressed.
+func TestModulesAreKept(t *testing.T) {
+	for _, k := range fetched(t) {
+		first, err := k.Modules("erofs")
+		require.NoError(t, err)
+		again, err := k.Modules("erofs")
+		require.NoError(t, err)
+		require.Equal(t, first, again)
+		for _, m := range first {
+			kept := filepath.Join(k.ModuleDir, "../../plain-modules", k.Release, m.Name+".ko")
+			if filepath.Ext(m.Path) == ".ko" {
+				require.NoFileExists(t, kept)
+				continue
+			}
+			plain, err := exec.Command("xz", "-dc", m.Path).Output()
+			require.NoError(t, err)
+			found, err := os.ReadFile(kept)
+			require.NoError(t, err)
+			require.Equal(t, plain, found)
+		}
+	}
+}
+
 func TestMissingModule(t *testing.T) {
 	k := fetched(t)[0]
 	_, err := k.Modules("loop", "9p")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -64,7 +65,7 @@ func (r *resolver) add(name string) error {
 	if path == "" {
 		return nil
 	}
-	m, err := readModule(name, path)
+	m, err := r.k.readModule(name, path)
 	if err != nil {
 		return fmt.Errorf("read module %s of kernel %s: %w", name, r.k.Release, err)
 	}
@@ -90,8 +91,8 @@ func (r *resolver) missing(name string) error {
 	return e
 }
 
-func readModule(name, path string) (Module, error) {
-	data, err := readCompressed(path)
+func (k *Kernel) readModule(name, path string) (Module, error) {
+	data, err := readCompressed(path, k.kept(name))
 	if err != nil {
 		return Module{}, err
 	}
@@ -156,16 +157,32 @@ func modinfo(data []byte) ([]string, error) {
 // swells.
 const maxModule = 256 << 20
 
-// readCompressed reads a file, plain or compressed as its name says.
-func readCompressed(path string) ([]byte, error) {
+// readCompressed reads a file, plain or compressed as its name says. Where kept is
+// not "", what was decompressed is kept in the file of that name, for the next time.
+func readCompressed(path, kept string) ([]byte, error) {
+	if filepath.Ext(path) == ".ko" {
+		return os.ReadFile(path)
+	}
+	if kept == "" {
+		return decompressFile(path)
+	}
+	if b, err := os.ReadFile(kept); err == nil {
+		return b, nil
+	}
+	b, err := decompressFile(path)
+	if err == nil {
+		_ = writeWhole(kept, b) // at worst the next time takes as long
+	}
+	return b, err
+}
+
+func decompressFile(path string) ([]byte, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
 	var r io.Reader
-	switch path[strings.LastIndexByte(path, '.'):] {
-	default:
-		return b, nil
+	switch filepath.Ext(path) {
 	case ".gz":
 		r, err = gzip.NewReader(bytes.NewReader(b))
 	case ".xz":
