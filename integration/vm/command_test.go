@@ -27,7 +27,7 @@ func TestCommand(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "qemu-system-x86_64 -nodefaults -no-user-config -display none "+
 		"-machine q35,usb=off,vmport=off,smbus=off,sata=off,i8042=off -smp 2 -m 64M -no-reboot "+
-		"-accel tcg,thread=multi -cpu max,-cx16,-la57 -bios qboot.rom -kernel /boot/vmlinuz -initrd /i -append|a b=c "+
+		"-accel tcg,thread=multi -cpu max,-cx16,-la57,-erms,-smap -bios qboot.rom -kernel /boot/vmlinuz -initrd /i -append|a b=c "+
 		"-chardev socket,id=serial0,fd=4 -device isa-serial,chardev=serial0,index=0 "+
 		"-chardev socket,id=serial1,fd=5 -device isa-serial,chardev=serial1,index=1 "+
 		"-chardev socket,id=qmp,fd=3 -mon chardev=qmp,mode=control",

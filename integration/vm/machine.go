@@ -105,9 +105,11 @@ func (m Machine) processor() []string {
 	if m.Accelerator == KVM {
 		return []string{"-accel", "kvm", "-cpu", "host"}
 	}
-	// NB: with cmpxchg16b a 6.12 kernel panics under the TCG of QEMU 7.2. A fifth
-	// level of page tables costs each miss of the TLB a fifth step.
-	return []string{"-accel", "tcg,thread=multi", "-cpu", "max,-cx16,-la57"}
+	// NB: with cmpxchg16b a 6.12 kernel panics under the TCG of QEMU 7.2. What else
+	// is missing makes a kernel do what TCG is slow at: a fifth level of page tables
+	// costs each miss of the TLB a fifth step, erms has memory cleared byte by byte,
+	// and smap ends a block of translated code at each access to a program's memory.
+	return []string{"-accel", "tcg,thread=multi", "-cpu", "max,-cx16,-la57,-erms,-smap"}
 }
 
 func (m Machine) boot() (args []string) {

@@ -45,9 +45,10 @@
 //
 // # What a guest's kernel leaves out
 //
-// For a boot that is sooner over: KASLR, mitigations, read-only kernel text, the
-// self-tests of its ciphers, the random number generator jitterentropy, the names of
-// enumerations in traces, a keyboard. vmexec -print shows the arguments.
+// For a boot that is sooner over: KASLR, mitigations, read-only kernel text, memory
+// cleared when it is allocated, AppArmor, the self-tests of its ciphers, the random
+// number generator jitterentropy, the names of enumerations in traces, a keyboard.
+// vmexec -print shows the arguments.
 //
 // # Kernels
 //

@@ -27,9 +27,10 @@ var cmdLine = []string{
 	"console=ttyS0", "panic=-1", "quiet",
 	"nokaslr", "mitigations=off", "rodata=off", "cryptomgr.notests", "random.trust_cpu=on",
 	"no_timer_check", "rcupdate.rcu_expedited=1", "nmi_watchdog=0", "audit=0", "net.ifnames=0",
-	// A generator of random numbers that tests itself for a quarter of a second, and
-	// names of constants in traces.
-	"initcall_blacklist=jent_mod_init,trace_eval_init",
+	"init_on_alloc=0", "apparmor=0",
+	// A generator of random numbers that tests itself for a quarter of a second, a
+	// derivation of keys that does for a twentieth, and names of constants in traces.
+	"initcall_blacklist=jent_mod_init,crypto_kdf108_init,trace_eval_init",
 }
 
 // Run runs the program in the machine, whose kernel, initramfs and serial ports it
