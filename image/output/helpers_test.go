@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -87,6 +88,9 @@ func run(t *testing.T, name string, args ...string) string {
 	cmd.Stderr = &errs
 	out, err := cmd.Output()
 	require.NoError(t, err, "%s %v: %s%s", name, args, out, &errs)
+	if name == "qemu-img" {
+		require.Empty(t, errs.String(), "%v", args) // such as a checksum that is wrong
+	}
 	return string(out)
 }
 
@@ -97,3 +101,5 @@ func readAll(t *testing.T, name string) []byte {
 	require.NoError(t, err)
 	return b
 }
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
