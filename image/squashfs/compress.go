@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
 	"github.com/ulikunitz/xz"
 )
 
@@ -14,25 +16,30 @@ import (
 type Compression uint8
 
 // The ways to compress that are written here. All kernels have gzip, Linux 4.14
-// and later zstd, 2.6.38 and later xz, each where it was configured.
+// and later zstd, 3.19 and later lz4, 2.6.38 and later xz, each where it was
+// configured.
 const (
 	Zstd Compression = iota
 	Gzip
+	// XZ has one level, and no filters for machine code. It takes some ten times
+	// as long as xz itself.
 	XZ
 	// None leaves everything as it is.
 	None
+	LZ4
 )
 
 var compressions = [...]struct {
 	name     string
 	id       uint16 // in the superblock
 	def, max int    // levels
-	tools    int    // the level that mksquashfs has where an image states none
+	tools    int    // the level that mksquashfs has where an image states none, -1 if it has to
 }{
 	Zstd: {"zstd", 6, 3, 22, 15},
 	Gzip: {"gzip", 1, 6, 9, 9},
 	XZ:   {"xz", 4, 0, 0, 0},
 	None: {"none", 1, 0, 0, 0},
+	LZ4:  {"lz4", 5, 0, 9, -1},
 }
 
 // String returns the name of the compression, "zstd".
@@ -43,6 +50,9 @@ func (c Compression) String() string {
 	return compressions[c].name
 }
 
+// compressionNames are all names, as errors list them.
+const compressionNames = "zstd, gzip, xz, lz4 or none"
+
 // ParseCompression returns the compression with a name.
 func ParseCompression(name string) (Compression, error) {
 	for c, k := range compressions {
@@ -50,7 +60,7 @@ func ParseCompression(name string) (Compression, error) {
 			return Compression(c), nil
 		}
 	}
-	return 0, fmt.Errorf("squashfs: compression %q: %w: want zstd, gzip, xz or none", name, ErrOption)
+	return 0, fmt.Errorf("squashfs: compression %q: %w: want "+compressionNames, name, ErrOption)
 }
 
 // level returns the level that a level asked for stands for.
@@ -61,8 +71,14 @@ func (c Compression) level(asked int) int {
 	return asked
 }
 
+// lz4Legacy is LZ4_LEGACY: blocks have no header of their own.
+const lz4Legacy = 1
+
+// lz4HC is LZ4_HC: more was tried than once for each place.
+const lz4HC = 1
+
 // options returns what an image has to state of how it was compressed. No reader
-// needs it; unsquashfs -s shows it.
+// but that of lz4 needs it; unsquashfs -s shows it.
 func (c Compression) options(level int) []byte {
 	le := binary.LittleEndian
 	switch {
@@ -72,6 +88,8 @@ func (c Compression) options(level int) []byte {
 		return le.AppendUint32(nil, uint32(level))
 	case c == Gzip: // struct gzip_comp_opts: level, window, strategies
 		return le.AppendUint16(le.AppendUint16(le.AppendUint32(nil, uint32(level)), 15), 0)
+	case c == LZ4: // struct lz4_comp_opts: version, flags
+		return le.AppendUint32(le.AppendUint32(nil, lz4Legacy), uint32(min(level, lz4HC)))
 	}
 	return nil
 }
@@ -97,6 +115,11 @@ func newCompressor(c Compression, level, blockSize int) (compressor, error) {
 	case XZ:
 		config := xz.WriterConfig{DictCap: max(blockSize, metaBlockLen), CheckSum: xz.CRC32}
 		return xzCompressor{config}, config.Verify()
+	case LZ4:
+		if level == 0 {
+			return lz4Compressor{&lz4.Compressor{}}, nil
+		}
+		return lz4Compressor{&lz4.CompressorHC{Level: 1 << (8 + level)}}, nil // as lz4.Level1 to lz4.Level9
 	}
 	return nil, nil
 }
@@ -134,4 +157,19 @@ func (c xzCompressor) compress(dst, src []byte) ([]byte, error) {
 	}
 	err = w.Close()
 	return out.Bytes(), err
+}
+
+type lz4Compressor struct {
+	c interface {
+		CompressBlock(src, dst []byte) (int, error)
+	}
+}
+
+// compress gives the library all the room that it may need: with less it would
+// give up early.
+func (c lz4Compressor) compress(dst, src []byte) ([]byte, error) {
+	dst = slices.Grow(dst[:0], lz4.CompressBlockBound(len(src)))
+	dst = dst[:cap(dst)]
+	n, err := c.c.CompressBlock(src, dst)
+	return dst[:n], err
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/squashfs"
 )
 
 // TestDiskfsReadsBack has another implementation read what was written.
@@ -19,6 +20,9 @@ func TestDiskfsReadsBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tr := small(t)
 			fsys := variant()
+			if fsys.Compression == squashfs.LZ4 {
+				t.Skip("go-diskfs 1.9.4 expects frames of lz4, where the format has blocks")
+			}
 			fsys.Tree = tr
 			image := write(t, fsys, 0)
 			info, err := os.Stat(image)

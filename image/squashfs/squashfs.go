@@ -23,17 +23,6 @@ const (
 // that a device of 4 KiB sectors can hold it.
 const align = 4096
 
-// Tails says which files' tails are packed together: what a file has behind its
-// last whole block. Readers have to read a block of others' tails for each.
-type Tails uint8
-
-// The zero value packs files of less than a block, as mksquashfs does.
-const (
-	TailsSmall  Tails = iota
-	TailsAlways       // of larger files, too
-	TailsNever
-)
-
 // FileSystem describes a squashfs file system. Its zero value is an empty one,
 // compressed with zstd.
 //
@@ -47,7 +36,8 @@ type FileSystem struct {
 	Compression Compression
 	// Level is how hard to try, on the scale of the compression's own tool: 1 to
 	// 22 for zstd, of which there are four steps, below 3, 6, 10 and above; 1 to 9
-	// for gzip. Zero is 3 for zstd and 6 for gzip. The others have none.
+	// for gzip; 1 to 9 for the slow ways of lz4. Zero is 3 for zstd, 6 for gzip and
+	// the fast way of lz4. The others have none.
 	Level int
 	// BlockSize is the unit of compression in bytes, a power of two from 4 KiB to
 	// 1 MiB. Zero is 128 KiB. Kernels with larger pages than that cannot mount it.
@@ -105,7 +95,7 @@ func (fs *FileSystem) Plan(ctx context.Context, g volume.Geometry) (volume.Plan,
 func (fs *FileSystem) params() (params, error) {
 	p := params{fs.Tree, fs.Compression, 0, int64(cmp.Or(fs.BlockSize, defaultBlockSize)), fs.Tails, fs.Drop, fs.TempDir}
 	if int(p.compression) >= len(compressions) {
-		return p, fmt.Errorf("squashfs: compression %d: %w: want Zstd, Gzip, XZ or None", p.compression, ErrOption)
+		return p, fmt.Errorf("squashfs: compression %d: %w: want Zstd, Gzip, XZ, LZ4 or None", p.compression, ErrOption)
 	}
 	k := compressions[p.compression]
 	p.level = p.compression.level(fs.Level)

@@ -143,8 +143,9 @@ func TestOptions(t *testing.T) {
 		{&squashfs.FileSystem{Level: 23}, geometry(0), "squashfs: level 23: bad option: want 1 to 22 with zstd"},
 		{&squashfs.FileSystem{Level: -1}, geometry(0), "squashfs: level -1: bad option: want 1 to 22 with zstd"},
 		{&squashfs.FileSystem{Level: 10, Compression: squashfs.Gzip}, geometry(0), "squashfs: level 10: bad option: want 1 to 9 with gzip"},
+		{&squashfs.FileSystem{Level: 10, Compression: squashfs.LZ4}, geometry(0), "squashfs: level 10: bad option: want 1 to 9 with lz4"},
 		{&squashfs.FileSystem{Level: 1, Compression: squashfs.None}, geometry(0), "squashfs: level 1: bad option: none has none"},
-		{&squashfs.FileSystem{Compression: 9}, geometry(0), "squashfs: compression 9: bad option: want Zstd, Gzip, XZ or None"},
+		{&squashfs.FileSystem{Compression: 9}, geometry(0), "squashfs: compression 9: bad option: want Zstd, Gzip, XZ, LZ4 or None"},
 		{&squashfs.FileSystem{Tails: 9}, geometry(0), "squashfs: tails 9: bad option: want TailsSmall, TailsAlways or TailsNever"},
 		{&squashfs.FileSystem{}, old, "squashfs: creation time 1969-12-31T23:59:59Z: bad option: want 1970 to 2106"},
 	} {
@@ -152,6 +153,24 @@ func TestOptions(t *testing.T) {
 		require.ErrorIs(t, err, squashfs.ErrOption)
 		require.EqualError(t, err, tc.want)
 	}
+}
+
+func TestNames(t *testing.T) {
+	for _, c := range []squashfs.Compression{squashfs.Zstd, squashfs.Gzip, squashfs.XZ, squashfs.None, squashfs.LZ4} {
+		got, err := squashfs.ParseCompression(c.String())
+		require.NoError(t, err)
+		require.Equal(t, c, got)
+	}
+	for _, tails := range []squashfs.Tails{squashfs.TailsSmall, squashfs.TailsAlways, squashfs.TailsNever} {
+		got, err := squashfs.ParseTails(tails.String())
+		require.NoError(t, err)
+		require.Equal(t, tails, got)
+	}
+	_, err := squashfs.ParseCompression("lzo")
+	require.EqualError(t, err, `squashfs: compression "lzo": bad option: want zstd, gzip, xz, lz4 or none`)
+	_, err = squashfs.ParseTails("few")
+	require.EqualError(t, err, `squashfs: tails "few": bad option: want small, always or never`)
+	require.Equal(t, "Compression(9) Tails(9)", fmt.Sprint(squashfs.Compression(9), squashfs.Tails(9)))
 }
 
 func TestRefusals(t *testing.T) {
@@ -337,7 +356,7 @@ func FuzzRandomTree(f *testing.F) {
 		tr := randomTree(t, r)
 		fs := &squashfs.FileSystem{
 			Tree:        tr,
-			Compression: []squashfs.Compression{squashfs.Zstd, squashfs.Gzip, squashfs.None}[r.IntN(3)],
+			Compression: []squashfs.Compression{squashfs.Zstd, squashfs.Gzip, squashfs.None, squashfs.LZ4}[r.IntN(4)],
 			BlockSize:   4096 << r.IntN(9),
 			Tails:       squashfs.Tails(r.IntN(3)),
 		}

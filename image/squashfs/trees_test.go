@@ -16,6 +16,8 @@ var variants = map[string]func() *squashfs.FileSystem{
 	"zstd-19":      func() *squashfs.FileSystem { return &squashfs.FileSystem{Level: 19, BlockSize: 1 << 20} },
 	"gzip":         func() *squashfs.FileSystem { return &squashfs.FileSystem{Compression: squashfs.Gzip} },
 	"none":         func() *squashfs.FileSystem { return &squashfs.FileSystem{Compression: squashfs.None} },
+	"lz4":          func() *squashfs.FileSystem { return &squashfs.FileSystem{Compression: squashfs.LZ4} },
+	"lz4-9":        func() *squashfs.FileSystem { return &squashfs.FileSystem{Compression: squashfs.LZ4, Level: 9} },
 	"4 KiB blocks": func() *squashfs.FileSystem { return &squashfs.FileSystem{BlockSize: 4096} },
 	"1 MiB blocks": func() *squashfs.FileSystem { return &squashfs.FileSystem{BlockSize: 1 << 20} },
 	"all tails":    func() *squashfs.FileSystem { return &squashfs.FileSystem{Tails: squashfs.TailsAlways} },
