@@ -78,11 +78,11 @@ var formats = map[string]format{
 		},
 	},
 	"squashfs": {
-		keys: []string{"files", "block-size", "drop-unsupported", "compression", "level"},
+		keys: []string{"files", "block-size", "drop-unsupported", "compression", "level", "tails"},
 		content: func(_ *Spec, c *Content, files *filetree.Tree) (volume.Content, error) {
 			block, err := asInt("block-size", c.BlockSize)
 			return &squashfs.FileSystem{
-				Tree: files, BlockSize: block, Drop: c.DropUnsupported, Compression: c.Compression, Level: c.Level,
+				Tree: files, BlockSize: block, Drop: c.DropUnsupported, Compression: c.Compression, Level: c.Level, Tails: c.Tails,
 			}, err
 		},
 	},

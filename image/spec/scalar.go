@@ -29,9 +29,18 @@ type Size int64
 func parseCompression(text string) (squashfs.Compression, error) {
 	c, err := squashfs.ParseCompression(text)
 	if err != nil {
-		return 0, errors.New("want zstd, gzip, xz or none")
+		return 0, errors.New("want zstd, gzip, xz, lz4 or none")
 	}
 	return c, nil
+}
+
+// parseTails takes a name of what is done with the tails of files in a squashfs.
+func parseTails(text string) (squashfs.Tails, error) {
+	t, err := squashfs.ParseTails(text)
+	if err != nil {
+		return 0, errors.New("want small, always or never")
+	}
+	return t, nil
 }
 
 // units are what may stand behind a number of bytes: powers of 1024, short as
@@ -329,7 +338,7 @@ var scalars = func() map[reflect.Type]func(string) (any, error) {
 	for _, s := range []scalar{
 		of(ParseSize), of(parseFree), of(parseReserved), of(parseJournal), of(parseDiskID), of(parseVolumeID), of(parseUUID),
 		of(parseTime), of(parseOwner), of(parseMode), of(parseDevice), of(parseTable), of(parseType), of(parseAttribute),
-		of(parseCompression), of(parsePlatform), of(parseSalt),
+		of(parseCompression), of(parseTails), of(parsePlatform), of(parseSalt),
 	} {
 		all[s.typ] = s.parse
 	}

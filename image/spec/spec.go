@@ -73,6 +73,7 @@ type Content struct {
 	DropUnsupported bool                 `yaml:"drop-unsupported"`
 	Compression     squashfs.Compression `yaml:"compression"`
 	Level           int                  `yaml:"level"`
+	Tails           squashfs.Tails       `yaml:"tails"`
 	PageSize        Size                 `yaml:"page-size"`
 	Options         []string             `yaml:"options"`
 	Joliet          bool                 `yaml:"joliet"`
