@@ -55,6 +55,7 @@ func TestTreeIsWhatVeritysetupMakes(t *testing.T) {
 		{"sha256", 4096, 4096, salt, 128 * 128, false},
 		{"sha256", 4096, 4096, salt, 128*128 + 1, false},
 		{"sha256", 4096, 4096, nil, 3000, true},
+		{"sha256", 4096, 4096, salt, 70000, false}, // with holes of many hash blocks
 		{"sha512", 4096, 4096, salt, 5000, false},
 		{"sha256", 1024, 4096, salt[:7], 9000, false},
 		{"sha512", 1024, 512, bytes.Repeat(salt, 8), 700, false},
