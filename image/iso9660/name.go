@@ -89,6 +89,9 @@ func (s *scheme) identify(name string, dir bool) identifier {
 		limit = min(limit, s.both-utf8.RuneCountInString(id.ext))
 	}
 	id.stem = cut(id.stem, limit)
+	if stem, ok := strings.CutSuffix(id.stem, "."); ok && id.ext == "" {
+		id.stem = stem + "_" // systems ignore a dot at the end
+	}
 	id.held = s.equal(id.String(), name)
 	return id
 }

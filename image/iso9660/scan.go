@@ -155,11 +155,14 @@ func (s *scanner) depths(h *hierarchy) {
 		if i > 0 {
 			levels[i], lengths[i] = levels[d.parent]+1, lengths[d.parent]+len(d.id)+1
 		}
-		switch {
-		case levels[i] > maxLevels:
+		if levels[i] > maxLevels {
 			s.problems.add(d.node, fmt.Errorf("%w: directory at level %d, want at most %d without Rock Ridge", ErrTooLarge, levels[i], maxLevels))
-		case lengths[i] > maxPathLen:
-			s.problems.add(d.node, fmt.Errorf("%w: path of %d bytes, want at most %d without Rock Ridge", ErrTooLarge, lengths[i], maxPathLen))
+			continue
+		}
+		for _, m := range h.members(i) {
+			if length := lengths[i] + len(h.recorded(&m)); !m.node.IsDir() && length > maxPathLen {
+				s.problems.add(m.node, fmt.Errorf("%w: path of %d bytes, want at most %d without Rock Ridge", ErrTooLarge, length, maxPathLen))
+			}
 		}
 	}
 }
