@@ -102,11 +102,11 @@
 //   - drop-unsupported: true leaves out what the format cannot hold, such as
 //     symbolic links on FAT, and lists it. Otherwise that is an error.
 //   - compression: zstd, gzip, xz, lz4 or none. Left out, it is zstd.
+//   - level: how hard to compress: 1 to 22 with zstd, 1 to 9 with gzip, and with the
+//     slow ways of lz4. Left out, it is 3, 6, or the fast way. Of an ISO 9660, the level of interchange, 1 to 3. Left out, it is 3.
 //   - tails: which ends of files, behind their last whole block, a squashfs packs
 //     together: small for those of files of less than a block, always or never.
 //     Left out, it is small.
-//   - level: how hard to compress: 1 to 22 with zstd, 1 to 9 with gzip, and with the
-//     slow ways of lz4. Left out, it is 3, 6, or the fast way. Of an ISO 9660, the level of interchange, 1 to 3. Left out, it is 3.
 //   - page-size: that of the machine that will use a swap space. Left out, it is
 //     4KiB.
 //   - options: a list of further arguments for the program that makes it, mkfs.xfs,

@@ -62,7 +62,7 @@ var parseErrors = []parseError{
 		`%:1:48: partition 1: content: key journal: format vfat has none: it has label, volume-id, files, fat-type, cluster-size, drop-unsupported`,
 	},
 	{"compression", "partitions: [{content: {format: squashfs, compression: rar}}]", `%:1:56: partition 1: content: compression "rar": want zstd, gzip, xz, lz4 or none`},
-	{"tails", "partitions: [{content: {format: squashfs, tails: few}}]", `%:1:56: partition 1: content: tails "few": want small, always or never`},
+	{"tails", "partitions: [{content: {format: squashfs, tails: few}}]", `%:1:50: partition 1: content: tails "few": want small, always or never`},
 	{"raw", "partitions: [{content: {format: raw}}]", `%:1:24: partition 1: content: no file: format raw wants the file that it is copied from`},
 	{"fat type", "partitions: [{content: {format: vfat, fat-type: 8}}]", `%:1:49: partition 1: content: fat-type 8: want 12, 16 or 32`},
 	{"volume ID", "partitions: [{content: {format: vfat, volume-id: 12}}]", `%:1:50: partition 1: content: volume-id "12": want 8 hexadecimal digits, not all zero, such as 1234-ABCD`},
