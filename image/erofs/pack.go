@@ -99,13 +99,13 @@ type openBlock struct{ index, used int }
 func newPacker(blockSize int) *packer { return &packer{blockSize: blockSize} }
 
 // reserve leaves n bytes free at the start, before anything is placed.
-func (k *packer) reserve(n int) { k.placeLong(n) }
+func (k *packer) reserve(n int) { k.placeNew(n) }
 
 // place returns the offset of n bytes: in the open block that they fill best, or in a
 // new one.
 func (k *packer) place(n int) int {
 	if n > k.blockSize {
-		return k.placeLong(n)
+		return k.placeNew(n)
 	}
 	best := -1
 	for i, o := range k.open {
@@ -114,7 +114,7 @@ func (k *packer) place(n int) int {
 		}
 	}
 	if best < 0 {
-		return k.placeLong(n)
+		return k.placeNew(n)
 	}
 	o := &k.open[best]
 	at := o.index*k.blockSize + o.used
@@ -125,8 +125,8 @@ func (k *packer) place(n int) int {
 	return at
 }
 
-// placeLong returns the offset of n bytes in new blocks, the last of which is open.
-func (k *packer) placeLong(n int) int {
+// placeNew returns the offset of n bytes in new blocks, the last of which is open.
+func (k *packer) placeNew(n int) int {
 	at := k.blocks * k.blockSize
 	k.blocks += (n + k.blockSize - 1) / k.blockSize
 	used := alignSlot((n-1)%k.blockSize + 1)
