@@ -7,9 +7,9 @@ import (
 )
 
 var (
-	// ErrUnsupported reports a file that EROFS cannot hold: a size, a number of
-	// links, or extended attributes beyond the format's limits. It arrives in a
-	// [*filetree.PathError] that names the file.
+	// ErrUnsupported reports a file that EROFS cannot hold: a size or extended
+	// attributes beyond the format's limits, or one that ends behind the last block
+	// that there is. It arrives in a [*filetree.PathError] that names the file.
 	ErrUnsupported = errors.New("not possible in erofs")
 	// ErrOption reports a field of a [FileSystem], or a geometry, that is out of
 	// range.
