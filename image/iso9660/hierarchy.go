@@ -75,7 +75,7 @@ func (h *hierarchy) measure(root filetree.Node, renamed func(m *member), problem
 			problem(d.node, fmt.Errorf("%w: directory number %d has others in it: only the first %d may", ErrTooLarge, i+1, maxParent))
 		}
 		h.encode(w, i, members)
-		if len(w.records) > math.MaxUint32-blockSize {
+		if int64(len(w.records)) > math.MaxUint32-blockSize {
 			problem(d.node, fmt.Errorf("%w: directory of %d bytes, want less than 4 GiB", ErrTooLarge, len(w.records)))
 		}
 		d.at.size = uint32(blocks(int64(len(w.records))) * blockSize)
