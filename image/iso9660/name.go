@@ -113,12 +113,11 @@ func (s *scheme) clean(part string) string {
 		return part
 	}
 	var b strings.Builder
-	last := len(part) - 1
 	for i, r := range part {
 		switch {
 		case r == utf8.RuneError && strings.HasPrefix(part[i:], string(utf8.RuneError)) && s.dotted:
 			b.WriteRune(r) // U+FFFD itself, not a byte that is no UTF-8
-		case !s.valid(r) || r == '.' && (!s.dotted || i == last):
+		case !s.valid(r) || r == '.' && !s.dotted:
 			b.WriteByte('_')
 		default:
 			b.WriteRune(s.fold(r))
