@@ -74,6 +74,7 @@ var suites = []suite{
 		},
 	},
 	{name: "disks boot by UEFI", boots: bootsByUEFI},
+	{name: "disks boot by systemd-boot and GRUB", boots: bootsByLoader},
 	{
 		name: "go-diskfs", module: "github.com/diskfs/go-diskfs@v1.9.4", packages: []string{"disk"},
 		flags: []string{"file=../partition"}, test: []string{"-run", "BLKPG|Exclusive|Partition"},
