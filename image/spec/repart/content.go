@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/drivebay/drivebay/image/erofs"
 	"github.com/drivebay/drivebay/image/ext4"
 	"github.com/drivebay/drivebay/image/fat"
 	"github.com/drivebay/drivebay/image/filetree"
@@ -47,6 +48,12 @@ var formats = map[string]format{
 		files: true, readOnly: true,
 		content: func(tree *filetree.Tree, _ string, _ uuid.UUID) volume.Content {
 			return &squashfs.FileSystem{Tree: tree}
+		},
+	},
+	"erofs": {
+		files: true, readOnly: true,
+		content: func(tree *filetree.Tree, label string, id uuid.UUID) volume.Content {
+			return &erofs.FileSystem{Tree: tree, Label: cutLabel(label, 15), UUID: id}
 		},
 	},
 	"swap": {

@@ -30,8 +30,8 @@
 //
 // # File systems
 //
-// Format is one of ext4, vfat, squashfs, swap, xfs, btrfs and exfat; where files are
-// copied it is ext4 by itself, or vfat on an ESP or XBOOTLDR. They have the label of
+// Format is one of ext4, vfat, squashfs, erofs, swap, xfs, btrfs and exfat; where
+// files are copied it is ext4 by itself, or vfat on an ESP or XBOOTLDR. They have the label of
 // the partition, as far as they can hold it. A vfat is a FAT32 from about 33 MiB on,
 // and smaller ones, which systemd makes a FAT32 too, are what drivers take them for.
 // It lacks what a FAT cannot hold, and the plan lists that. Since systemd 252 does
@@ -55,7 +55,7 @@
 //   - MakeSymlinks: pairs of path:target.
 //   - CopyBlocks: a file or a block device; not auto, and not a directory.
 //   - Subvolumes: not supported with btrfs, and without effect with others.
-//   - Minimize: best or yes, with squashfs, and guess; without SizeMinBytes the
+//   - Minimize: best or yes, with squashfs and erofs, and guess; without SizeMinBytes the
 //     minimum of 10 MiB is none then.
 //   - Flags, NoAuto, ReadOnly, GrowFileSystem: as the manual has them. On a type for
 //     which they have no meaning the latter three are errors.

@@ -42,7 +42,7 @@ func TestErrors(t *testing.T) {
 		{"blocks of a directory", []string{"1.conf\nCopyBlocks=/"}, []string{"DIR/1.conf:2: CopyBlocks: /: is of type d---------: want a regular file or a block device"}},
 		{"blocks of another size", []string{"1.conf\nCopyBlocks=" + blocks}, []string{"DIR/1.conf:2: CopyBlocks: " + blocks + " has 700 bytes: want a multiple of 512"}},
 		{"swap with files", []string{"1.conf\nFormat=swap\nCopyFiles=/x"}, []string{"DIR/1.conf:3: files: want none with Format=swap, at DIR/1.conf:2, which holds none"}},
-		{"format", []string{"1.conf\nFormat=zfs"}, []string{`DIR/1.conf:2: Format "zfs": not supported: want one of btrfs, exfat, ext4, squashfs, swap, vfat, xfs`}},
+		{"format", []string{"1.conf\nFormat=zfs"}, []string{`DIR/1.conf:2: Format "zfs": not supported: want one of btrfs, erofs, exfat, ext4, squashfs, swap, vfat, xfs`}},
 		{"flag without a meaning", []string{"1.conf\nType=esp\nNoAuto=yes"}, []string{"DIR/1.conf:3: NoAuto: it has no meaning for a partition of type esp, at DIR/1.conf:2"}},
 		{"paths", []string{"1.conf\nCopyFiles=a:/\nMakeDirectories=/a/../b\nCopyFiles=/a:/b:/c:/d\nCopyFiles=/a:/b:fsverity=copy\nMakeSymlinks=/a"}, []string{
 			`DIR/1.conf:2: CopyFiles "a": want an absolute path`, `DIR/1.conf:3: MakeDirectories "/a/../b": want a path without ".."`,
@@ -109,14 +109,15 @@ func plan(t *testing.T, dir string, o repart.Options) error {
 // TestMinimize wants sizes that hold the files, and no more than that where the
 // file system cannot grow.
 func TestMinimize(t *testing.T) {
-	fixture.RequireTool(t, "e2fsck", "unsquashfs")
+	fixture.RequireTool(t, "e2fsck", "unsquashfs", "fsck.erofs")
 	root := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(root, "file"), []byte(strings.Repeat("0123456789abcdef", 300_000)), 0o644))
 	dir := define(t,
 		"1.conf\nType=root\nFormat=ext4\nCopyFiles="+root+":/\nMinimize=guess\nWeight=0",
 		"2.conf\nType=usr\nFormat=squashfs\nCopyFiles="+root+":/\nMinimize=yes",
 		"3.conf\nType=home\nFormat=squashfs\nCopyFiles="+root+":/\nMinimize=guess\nSizeMinBytes=20M",
-		"4.conf\nType=var",
+		"4.conf\nType=srv\nFormat=erofs\nCopyFiles="+root+":/\nMinimize=best",
+		"5.conf\nType=var",
 	)
 	name, p := build(t, dir, repart.Options{Size: 100 << 20})
 	sizes := []int64{p.Partitions[0].Size, p.Partitions[1].Size, p.Partitions[2].Size}
@@ -124,10 +125,11 @@ func TestMinimize(t *testing.T) {
 	require.Less(t, sizes[0], int64(10<<20), "the default minimum is none")
 	require.Equal(t, p.Partitions[1].Volume.Size, sizes[1])
 	require.Equal(t, int64(20<<20), sizes[2])
-	require.Equal(t, int64(100<<20)-5*4096, p.Partitions[3].End(), "the rest is the last one's")
+	require.Equal(t, p.Partitions[3].Volume.Size, p.Partitions[3].Size)
+	require.Equal(t, int64(100<<20)-5*4096, p.Partitions[4].End(), "the rest is the last one's")
 	b, err := os.ReadFile(name)
 	require.NoError(t, err)
-	for i, judge := range [][]string{{"e2fsck", "-fn"}, {"unsquashfs", "-q", "-l"}, {"unsquashfs", "-q", "-l"}} {
+	for i, judge := range [][]string{{"e2fsck", "-fn"}, {"unsquashfs", "-q", "-l"}, {"unsquashfs", "-q", "-l"}, {"fsck.erofs"}} {
 		part := filepath.Join(t.TempDir(), "part")
 		require.NoError(t, os.WriteFile(part, b[p.Partitions[i].Start:p.Partitions[i].End()], 0o644))
 		out, err := exec.Command(fixture.RequireTool(t, judge[0]), append(judge[1:], part)...).CombinedOutput()
