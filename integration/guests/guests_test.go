@@ -24,7 +24,7 @@ var tools = []string{
 }
 
 // claims is what a guest has, so that a test which misses any of it fails.
-const claims = "root,loop,kernel,tool,fuse,nvme-tcp,fs:ext4,fs:vfat,fs:xfs,fs:btrfs"
+const claims = "root,loop,kernel,tool,fuse,nvme-tcp,fs:ext4,fs:vfat,fs:xfs,fs:btrfs,fs:iso9660"
 
 // suite is a run of go test in a guest.
 type suite struct {
@@ -54,6 +54,7 @@ var suites = []suite{
 	{name: "fixture", packages: []string{"fixture"}, flags: []string{"module=nvme-tcp", "ondemand=xfs", "ondemand=btrfs"}},
 	{name: "disks with udev", packages: []string{"integration/guests/disks"}, flags: []string{"udev"}},
 	{name: "disks", packages: []string{"integration/guests/disks"}},
+	{name: "discs", packages: []string{"image/iso9660"}, flags: []string{"module=isofs"}, test: []string{"-run", "^TestKernel"}},
 	{
 		name: "drives over TCP", packages: []string{"nvme/nvmetest/tcptarget"}, flags: []string{"module=nvme-tcp"},
 		test: []string{"-run", "^TestKernel"},
