@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -295,6 +296,9 @@ func (p *planner) blob(b *Blob, g volume.Geometry) (volume.Plan, error) {
 		var err error
 		if content, err = b.Locate(&p.plan); err != nil {
 			return nil, err
+		}
+		if content == nil {
+			return nil, errors.New("the function that returns it has returned none")
 		}
 	}
 	return content.Plan(p.ctx, g)
