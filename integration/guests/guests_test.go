@@ -56,6 +56,11 @@ var suites = []suite{
 	{name: "disks", packages: []string{"integration/guests/disks"}},
 	{name: "discs", packages: []string{"image/iso9660"}, flags: []string{"module=isofs"}, test: []string{"-run", "^TestKernel"}},
 	{
+		name: "dm-verity", packages: []string{"integration/guests/verity"},
+		flags: []string{"module=dm-verity", "module=sha512_generic", "ondemand=squashfs", "tool=veritysetup"},
+		env:   []string{"DRIVEBAY_DEVICE_MAPPER=1"},
+	},
+	{
 		name: "drives over TCP", packages: []string{"nvme/nvmetest/tcptarget"}, flags: []string{"module=nvme-tcp"},
 		test: []string{"-run", "^TestKernel"},
 	},
@@ -86,7 +91,7 @@ var suites = []suite{
 // TestSuites runs every suite on every kernel, and holds README.md's table of them
 // against what has run.
 func TestSuites(t *testing.T) {
-	fixture.RequireTool(t, append([]string{"qemu-system-x86_64", "apt-get", "dpkg-deb", "udevadm"}, tools...)...)
+	fixture.RequireTool(t, append([]string{"qemu-system-x86_64", "apt-get", "dpkg-deb", "udevadm", "veritysetup"}, tools...)...)
 	vmexec := filepath.Join(t.TempDir(), "vmexec")
 	out, err := exec.Command("go", "build", "-o", vmexec, module+"integration/cmd/vmexec").CombinedOutput()
 	require.NoError(t, err, "%s", out)
