@@ -70,14 +70,14 @@ func newAppender(stub []byte, count int) (*appender, error) {
 func (a *appender) add(s *section) error {
 	for i := range a.head.sections {
 		if sectionName(&a.head.sections[i]) == s.name {
-			return fmt.Errorf("%w: it has a section %s already", ErrStub, s.name)
+			return fmt.Errorf("%w: it has one already", ErrStub)
 		}
 	}
 	size := s.size()
 	address := alignUp(a.next, max(a.head.sectionAlign, pageSize))
 	padded := alignUp(size, a.head.fileAlign)
 	if a.size+padded > maxImage || address+padded+a.head.sectionAlign > maxImage {
-		return fmt.Errorf("%w: section %s of %d bytes would end beyond %d", ErrTooLarge, s.name, size, int64(maxImage))
+		return fmt.Errorf("%w: its %d bytes would end beyond %d", ErrTooLarge, size, int64(maxImage))
 	}
 	header := pe.SectionHeader32{
 		VirtualSize: uint32(size), VirtualAddress: uint32(address),

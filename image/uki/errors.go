@@ -18,8 +18,8 @@ var (
 
 // PartError tells which part of an image is wrong.
 type PartError struct {
-	Part string // "stub", "kernel", "command line", and so on
-	Name string // of its source; "" for what is given as text
+	Part string // "stub", "kernel", "command line", "section" and so on
+	Name string // of its source, or of the section; "" for what is given as text
 	Err  error
 }
 

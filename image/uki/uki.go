@@ -76,7 +76,7 @@ func (m *Image) assemble() (*assembly, error) {
 	}
 	for i := range sections {
 		if err := a.add(&sections[i]); err != nil {
-			return fail(err)
+			return nil, &PartError{Part: "section", Name: sections[i].name, Err: err}
 		}
 	}
 	a.finish()
