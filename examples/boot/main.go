@@ -21,7 +21,7 @@ import (
 
 func main() {
 	run := run
-	if os.Getpid() == 1 {
+	if os.Getpid() == 1 && os.Args[0] == "/init" { // as the kernel starts it, and not a container
 		run = runInit
 	}
 	if err := run(context.Background(), os.Args[1:], os.Stdout); err != nil {
@@ -37,6 +37,9 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	description := flags.String("spec", "", "the description of the disk; disk.yaml if there is none")
 	if err := flags.Parse(args); err != nil {
 		return err
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("argument %q: want none but flags", flags.Arg(0))
 	}
 	dir, err := os.MkdirTemp("", "boot")
 	if err != nil {

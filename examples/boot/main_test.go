@@ -60,8 +60,9 @@ func TestBoot(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	err := run(t.Context(), []string{"-kernel", filepath.Join(t.TempDir(), "none")}, &bytes.Buffer{})
-	require.ErrorIs(t, err, os.ErrNotExist)
+	none := filepath.Join(t.TempDir(), "none")
+	require.ErrorIs(t, run(t.Context(), []string{"-kernel", none}, &bytes.Buffer{}), os.ErrNotExist)
+	require.EqualError(t, run(t.Context(), []string{"vmlinuz"}, &bytes.Buffer{}), `argument "vmlinuz": want none but flags`)
 }
 
 func command(t *testing.T, name string, args ...string) string {
