@@ -9,6 +9,10 @@ import (
 	"path/filepath"
 )
 
+// maxLinks is how many symbolic links are followed, as in the kernel
+// (include/linux/namei.h, MAXSYMLINKS).
+const maxLinks = 40
+
 // File is a file that is not yet to be seen under its name.
 type File struct {
 	*os.File
@@ -17,10 +21,15 @@ type File struct {
 	done bool
 }
 
-// Create creates a file that is to be called name, in the same directory. What
-// has that name already may only be a regular file. The file has to be discarded
-// in any case.
+// Create creates a file that is to be called name, in the same directory. Where
+// name is a symbolic link, it is to be called what the link leads to, which need
+// not be there, and the link stays. What has that name already may only be a
+// regular file. The file has to be discarded in any case.
 func Create(name string) (*File, error) {
+	name, err := resolve(name)
+	if err != nil {
+		return nil, err
+	}
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
 		return nil, &fs.PathError{Op: "create", Path: name, Err: errors.New("it exists and is not a regular file")}
 	}
@@ -40,6 +49,27 @@ func Create(name string) (*File, error) {
 	}
 	return p, nil
 }
+
+// resolve follows symbolic links to the name that they lead to. Directories on the
+// way are left to the system, hence the paths that are not cleaned.
+func resolve(name string) (string, error) {
+	at := name
+	for range maxLinks {
+		target, err := os.Readlink(at)
+		if err != nil {
+			return at, nil // no link; what else may be wrong with it shows when it is created
+		}
+		if !filepath.IsAbs(target) {
+			dir, _ := filepath.Split(at)
+			target = dir + target
+		}
+		at = target
+	}
+	return "", &fs.PathError{Op: "create", Path: name, Err: errors.New("too many symbolic links")}
+}
+
+// Target returns the name that the file is to have.
+func (p *File) Target() string { return p.name }
 
 // Publish gives the file its name and closes it. Where it is to be durable, the
 // file and the name of it are on stable storage afterwards.

@@ -42,6 +42,40 @@ func TestPublish(t *testing.T) {
 	}
 }
 
+// TestPublishThroughLinks wants links to stay, and what they lead to to be written.
+func TestPublishThroughLinks(t *testing.T) {
+	for _, tc := range []struct{ name, target string }{
+		{"to a file", "sub/file"}, {"to nothing yet", "sub/new"}, {"to a link", "sub/link"}, {"upwards", "sub/up"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			dir := t.TempDir()
+			require.NoError(t, os.Mkdir(filepath.Join(dir, "sub"), 0o755))
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "sub", "file"), []byte("old"), 0o644))
+			for link, target := range map[string]string{"sub/link": "file", "sub/up": "../above", "out": tc.target} {
+				require.NoError(t, os.Symlink(target, filepath.Join(dir, link)))
+			}
+			name := filepath.Join(dir, "out")
+			f, err := pending.Create(name)
+			require.NoError(t, err)
+			_, err = f.WriteString("new")
+			require.NoError(t, err)
+			require.NoError(t, f.Publish(false))
+			got, err := os.ReadFile(name)
+			require.NoError(t, err)
+			require.Equal(t, "new", string(got))
+			target, err := os.Readlink(name)
+			require.NoError(t, err, "the link is gone")
+			require.Equal(t, tc.target, target)
+		})
+	}
+	t.Run("to itself", func(t *testing.T) {
+		name := filepath.Join(t.TempDir(), "out")
+		require.NoError(t, os.Symlink("out", name))
+		_, err := pending.Create(name)
+		require.EqualError(t, err, "create "+name+": too many symbolic links")
+	})
+}
+
 func TestDiscard(t *testing.T) {
 	dir := t.TempDir()
 	f, err := pending.Create(filepath.Join(dir, "file"))
