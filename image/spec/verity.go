@@ -1,8 +1,6 @@
 package spec
 
 import (
-	"crypto"
-	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -59,13 +57,6 @@ func verityContent(_ *Spec, c *Content, _ *filetree.Tree) (volume.Content, error
 
 // signatureContent makes the signature of a hash tree's root.
 func signatureContent(s *Spec, c *Content, _ *filetree.Tree) (volume.Content, error) {
-	pair, err := tls.LoadX509KeyPair(s.path(c.Certificate), s.path(c.Key))
-	if err != nil {
-		return nil, fmt.Errorf("key %s, certificate %s: %w", c.Key, c.Certificate, err)
-	}
-	key, ok := pair.PrivateKey.(crypto.Signer)
-	if !ok {
-		return nil, fmt.Errorf("key %s: is of type %T: want one that can sign", c.Key, pair.PrivateKey)
-	}
-	return &verity.Signature{Of: c.Of, Key: key, Certificate: pair.Leaf}, nil
+	key, certificate, err := verity.LoadKey(s.path(c.Key), s.path(c.Certificate))
+	return &verity.Signature{Of: c.Of, Key: key, Certificate: certificate}, err
 }

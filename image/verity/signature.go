@@ -6,6 +6,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/base64"
@@ -46,6 +47,20 @@ type Signature struct {
 }
 
 var _ volume.Content = (*Signature)(nil)
+
+// LoadKey reads a private key and its certificate, the first of those in its file,
+// from files in PEM.
+func LoadKey(key, certificate string) (crypto.Signer, *x509.Certificate, error) {
+	pair, err := tls.LoadX509KeyPair(certificate, key)
+	if err != nil {
+		return nil, nil, fmt.Errorf("key %s, certificate %s: %w", key, certificate, err)
+	}
+	signer, ok := pair.PrivateKey.(crypto.Signer)
+	if !ok {
+		return nil, nil, fmt.Errorf("key %s: is of type %T: %w: want one that can sign", key, pair.PrivateKey, ErrOption)
+	}
+	return signer, pair.Leaf, nil
+}
 
 // Plan is an [ErrAlone]: a signature by itself cannot be planned. An image.Layout
 // calls PlanOf. Plan makes a Signature a [volume.Content].

@@ -10,7 +10,7 @@ import (
 // check refuses settings that contradict one another, and settles what follows
 // from them.
 func (d *Definition) check() error {
-	return errors.Join(d.checkSizes(), d.checkContent(), d.checkVerity(), d.settleFlags())
+	return errors.Join(d.checkSizes(), d.checkContent(), d.checkVerity(), d.checkSplitName(), d.settleFlags())
 }
 
 func (d *Definition) checkSizes() error {
@@ -51,6 +51,8 @@ func (d *Definition) checkContent() error {
 	switch at := d.place("Minimize"); {
 	case len(d.Subvolumes) > 0 && d.Format == "btrfs":
 		return d.place("Subvolumes").failf("Subvolumes: %w", ErrNotSupported)
+	case d.Verity == VerityHash:
+		return nil // its size follows from that of the data
 	case d.Minimize != MinimizeOff && d.Format == "":
 		return at.failf("Minimize %s: want a Format, or files", d.Minimize)
 	case d.Minimize == MinimizeBest && !formats[d.Format].readOnly:

@@ -59,8 +59,12 @@
 //     minimum of 10 MiB is none then.
 //   - Flags, NoAuto, ReadOnly, GrowFileSystem: as the manual has them. On a type for
 //     which they have no meaning the latter three are errors.
-//   - SplitName: kept in [Layout].SplitNames.
-//   - Verity, VerityMatchKey: checked, and not supported yet.
+//   - SplitName: kept in [Layout].SplitNames. %U is not supported where the UUID
+//     comes of a root hash.
+//   - Verity, VerityMatchKey: as the manual has them, with blocks of 4096 bytes where
+//     no sector size is given, as from systemd 255 on, and a salt that is derived
+//     from the seed. A hash tree with Minimize is as large as SizeMaxBytes of the data
+//     wants it. A signature wants [Options].PrivateKey and Certificate.
 //   - Encrypt: off only.
 //   - FactoryReset: without effect on a new disk.
 //

@@ -80,8 +80,11 @@ func (d *Definitions) Layout(ctx context.Context) (*Layout, error) {
 // open opens what a partition is to hold.
 func (l *Layout) open(ctx context.Context, p *partition) (err error) {
 	switch {
-	case p.Verity != VerityOff:
-		return p.place("Verity").failf("Verity %s: %w yet", p.Verity, ErrNotSupported)
+	case p.Verity == VerityHash:
+		l.openTree(p)
+		return nil
+	case p.Verity == VeritySignature:
+		return l.openSignature(p)
 	case p.CopyBlocks != "":
 		p.content, err = l.openBlocks(p)
 		return err
@@ -127,10 +130,15 @@ func (l *Layout) Plan(ctx context.Context) (*image.Plan, error) {
 		return nil, err
 	}
 	disk.Partitions, l.Trees, l.SplitNames = nil, nil, nil
+	relate(parts)
 	for i, p := range parts {
-		disk.Partitions = append(disk.Partitions, image.Partition{
+		part := image.Partition{
 			Name: p.label, Type: p.Type, ID: p.id, Start: p.start, Size: p.size.size, Attributes: p.Attributes, Content: p.content,
-		})
+		}
+		if p.hasRootHashID() {
+			part.ID = uuid.Nil
+		}
+		disk.Partitions = append(disk.Partitions, part)
 		name, err := l.splitName(p.partition, i+1)
 		if err != nil {
 			return nil, err

@@ -62,9 +62,20 @@ func TestErrors(t *testing.T) {
 			`DIR/4.conf:3: VerityMatchKey "c": want one partition of Verity=data, there is another at DIR/5.conf:2`,
 			`DIR/4.conf:3: VerityMatchKey "c": want a partition of Verity=hash as well`,
 		}},
-		{"verity for now", []string{"1.conf\nVerity=data\nVerityMatchKey=a", "2.conf\nVerity=hash\nVerityMatchKey=a"}, []string{"DIR/1.conf:2: Verity data: not supported yet"}},
+		{"UUID of a root hash", []string{"1.conf\nVerity=data\nVerityMatchKey=a\nSplitName=%U", "2.conf\nVerity=hash\nVerityMatchKey=a"}, []string{
+			`DIR/1.conf:4: SplitName "%U": not supported: %U of a partition whose UUID comes of the root hash`,
+		}},
 		{"too small", []string{"1.conf\nSizeMinBytes=80M", "2.conf\nPriority=-1\nPaddingMinBytes=20M"}, []string{
 			"DIR: partitions: disk: content needs 116412416 bytes, volume has 104857600: 11554816 too few: want a larger disk, or partitions with a Priority above 0 that may be left out",
+		}},
+		{"unsigned", []string{"1.conf\nVerity=data\nVerityMatchKey=a", "2.conf\nVerity=hash\nVerityMatchKey=a", "3.conf\nVerity=signature\nVerityMatchKey=a"}, []string{
+			"DIR/3.conf:2: Verity signature: want the options of a private key and a certificate",
+		}},
+		{"unbounded data", []string{"1.conf\nVerity=data\nVerityMatchKey=a", "2.conf\nVerity=hash\nVerityMatchKey=a\nMinimize=best"}, []string{
+			"DIR/2.conf:4: Minimize best: want a SizeMaxBytes of the partition with Verity=data, at DIR/1.conf:2",
+		}},
+		{"small tree", []string{"1.conf\nVerity=data\nVerityMatchKey=a", "2.conf\nVerity=hash\nVerityMatchKey=a\nSizeMinBytes=4K\nSizeMaxBytes=4K"}, []string{
+			"DIR/2.conf: partition 2 (linux-generic-2): size 4096: ", ": want a larger SizeMinBytes, or Minimize=guess",
 		}},
 		{"missing source", []string{"1.conf\nCopyFiles=/nothing/at/all:/"}, []string{"DIR/1.conf:2: CopyFiles: stat /nothing/at/all: no such file or directory"}},
 		{"files that do not fit", []string{"1.conf\nFormat=ext4\nCopyFiles=DIR:/\nSizeMinBytes=16K\nSizeMaxBytes=16K"}, []string{"DIR/1.conf:3: partition 1 (linux-generic): size 1048576: ", ": want a larger SizeMinBytes, or Minimize=guess"}},

@@ -29,6 +29,9 @@ type Options struct {
 	// Root is the directory that the paths of CopyFiles, ExcludeFiles and
 	// CopyBlocks are below, and that specifiers tell of. "" is this machine.
 	Root string
+	// PrivateKey and Certificate are the files, in PEM, of the key that root hashes
+	// are signed with (Verity=signature) and of its certificate.
+	PrivateKey, Certificate string
 }
 
 // Definitions are the partitions of a disk.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/drivebay/drivebay/image"
+	"github.com/drivebay/drivebay/image/verity"
 	"github.com/drivebay/drivebay/image/volume"
 )
 
@@ -35,6 +36,9 @@ func (l *Layout) place(ctx context.Context, disk *image.Layout) ([]*placed, erro
 			return nil, err
 		}
 		parts = append(parts, c)
+	}
+	if err := minimizeTrees(parts); err != nil {
+		return nil, err
 	}
 	if disk.Size == 0 {
 		disk.Size = tableSize + need(parts)
@@ -120,7 +124,11 @@ func (l *Layout) claims(ctx context.Context, disk *image.Layout, p *partition, n
 	if p.PaddingMax >= 0 {
 		c.padding.max = p.PaddingMax
 	}
-	if p.Minimize == MinimizeOff {
+	switch {
+	case p.Verity == VeritySignature:
+		c.size.min, c.size.max = verity.SignatureSize, verity.SignatureSize
+		return c, nil
+	case p.Minimize == MinimizeOff, p.Verity == VerityHash:
 		return c, nil
 	}
 	plan, err := p.content.Plan(ctx, volume.Geometry{
