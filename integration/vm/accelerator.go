@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Accelerators returns what a machine on this host is best started with, the
-// fastest first. KVM is among them where its device can be opened and nobody has
+// Accelerators returns what a machine of the host's own architecture is best started
+// with, the fastest first; one of another has TCG alone. KVM is among them where its device can be opened and nobody has
 // reported, since the host was booted, that it does not boot: see [RefuseKVM]. TCG
 // is always the last.
 //

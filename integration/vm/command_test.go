@@ -39,6 +39,16 @@ func TestCommand(t *testing.T) {
 	require.Contains(t, strings.Join(args, " "), "-smp 1 -m 1024M -no-reboot -accel kvm -cpu host "+
 		"-drive if=pflash,unit=0,format=raw,readonly=on,file=/a,,b -drive if=pflash,unit=1,format=raw,file=/v")
 
+	args, err = vm.Machine{Arch: vm.ARM64, Kernel: "/boot/vmlinuz", Initramfs: "/i", CmdLine: []string{"a"}, Serial: 2}.Command()
+	require.NoError(t, err)
+	require.Equal(t, "qemu-system-aarch64 -nodefaults -no-user-config -display none "+
+		"-machine virt,gic-version=max -smp 1 -m 1024M -no-reboot -accel tcg,thread=multi -cpu max,pauth=off "+
+		"-kernel /boot/vmlinuz -initrd /i -append a "+
+		"-chardev socket,id=serial0,fd=4 -serial chardev:serial0 "+
+		"-chardev socket,id=serial1,fd=5 -device pci-serial,chardev=serial1 "+
+		"-chardev socket,id=serial2,fd=6 -device pci-serial,chardev=serial2 "+
+		"-chardev socket,id=qmp,fd=3 -mon chardev=qmp,mode=control", strings.Join(args, " "))
+
 	args, err = vm.Machine{Kernel: "/k", Devices: []vm.Device{&vm.RootPort{ID: "p", Slot: 1}}}.Command()
 	require.NoError(t, err)
 	require.False(t, slices.Contains(args, "-bios"), "qboot keeps no room for hot plug")
@@ -97,6 +107,7 @@ func TestCommandRefuses(t *testing.T) {
 		return vm.Machine{Devices: []vm.Device{&vm.NVMe{ID: "d", Namespaces: []vm.Namespace{ns}}}}
 	}
 	for want, m := range map[string]vm.Machine{
+		`architecture "riscv64", want amd64 or arm64`:                                                   {Arch: "riscv64"},
 		"-1 CPUs, want 1 to 255":                                                                        {CPUs: -1},
 		"memory of 1000 bytes is no multiple of 1 MiB":                                                  {Memory: 1000},
 		"4 serial ports besides the console, want 0 to 3":                                               {Serial: 4},

@@ -1,6 +1,7 @@
 package vm
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -11,15 +12,19 @@ import (
 // Accelerator is what executes a guest's instructions.
 type Accelerator string
 
-// The accelerators of a PC on Linux.
+// The accelerators on Linux.
 const (
 	TCG Accelerator = "tcg" // QEMU itself; works everywhere
-	KVM Accelerator = "kvm" // the host's processor; see [Accelerators]
+	KVM Accelerator = "kvm" // the host's processor, for its own architecture; see [Accelerators]
 )
 
-// Machine is a PC (QEMU's q35) and what is plugged into it.
+// Machine is a machine of QEMU's and what is plugged into it.
 type Machine struct {
-	// QEMU is the program; "" means qemu-system-x86_64 as PATH finds it.
+	// Arch is AMD64 if it is "".
+	Arch Arch
+
+	// QEMU is the program; "" means qemu-system-x86_64 or qemu-system-aarch64 as
+	// PATH finds it.
 	QEMU string
 
 	// Accelerator is TCG if it is "".
@@ -30,8 +35,8 @@ type Machine struct {
 	CPUs   int
 	Memory int64
 
-	// Kernel is the path of a bzImage or of an uncompressed kernel that boots by
-	// PVH; "" boots what the firmware finds on a disk. Initramfs is the path of an
+	// Kernel is the path of a bzImage, of an uncompressed kernel that boots by PVH,
+	// or of an arm64 Image; "" boots what the firmware finds on a disk. Initramfs is the path of an
 	// archive and CmdLine the kernel's arguments; both want a Kernel.
 	Kernel    string
 	Initramfs string
@@ -39,7 +44,7 @@ type Machine struct {
 
 	// Firmware is the path of a UEFI firmware's code (OVMF_CODE_4M.fd), and
 	// Variables that of a template of its variables (OVMF_VARS_4M.fd), which is
-	// copied into memory. "" means QEMU's own BIOS.
+	// copied into memory. "" means QEMU's own BIOS, which ARM64 does not have.
 	Firmware  string
 	Variables string
 
@@ -54,7 +59,7 @@ type Machine struct {
 const (
 	mebibyte      = 1 << 20
 	defaultMemory = 1 << 30
-	maxSerial     = 3 // besides the console: an ISA bus has four ports
+	maxSerial     = 3 // besides the console: a PC has four ports, and a kernel of Debian's takes four
 )
 
 // Command returns QEMU's program and arguments for the machine. File descriptors
@@ -63,13 +68,9 @@ func (m Machine) Command() ([]string, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
-	program := m.QEMU
-	if program == "" {
-		program = "qemu-system-x86_64"
-	}
 	args := []string{
-		program, "-nodefaults", "-no-user-config", "-display", "none",
-		"-machine", "q35,usb=off,vmport=off,smbus=off,sata=off,i8042=off",
+		cmp.Or(m.QEMU, m.board().program), "-nodefaults", "-no-user-config", "-display", "none",
+		"-machine", m.board().machine,
 		"-smp", strconv.Itoa(max(m.CPUs, 1)),
 		"-m", strconv.FormatInt(m.memory()/mebibyte, 10) + "M",
 		"-no-reboot",
@@ -77,10 +78,7 @@ func (m Machine) Command() ([]string, error) {
 	args = append(args, m.processor()...)
 	args = append(args, m.boot()...)
 	for i := range m.Serial + 1 {
-		id := "serial" + strconv.Itoa(i)
-		args = append(args,
-			"-chardev", fmt.Sprintf("socket,id=%s,fd=%d", id, firstFD+1+i),
-			"-device", fmt.Sprintf("isa-serial,chardev=%s,index=%d", id, i))
+		args = append(args, m.serial(i)...)
 	}
 	args = append(args, "-chardev", fmt.Sprintf("socket,id=qmp,fd=%d", firstFD), "-mon", "chardev=qmp,mode=control")
 	for _, d := range m.Devices {
@@ -105,11 +103,7 @@ func (m Machine) processor() []string {
 	if m.Accelerator == KVM {
 		return []string{"-accel", "kvm", "-cpu", "host"}
 	}
-	// NB: with cmpxchg16b a 6.12 kernel panics under the TCG of QEMU 7.2. What else
-	// is missing makes a kernel do what TCG is slow at: a fifth level of page tables
-	// costs each miss of the TLB a fifth step, erms has memory cleared byte by byte,
-	// and smap ends a block of translated code at each access to a program's memory.
-	return []string{"-accel", "tcg,thread=multi", "-cpu", "max,-cx16,-la57,-erms,-smap"}
+	return []string{"-accel", "tcg,thread=multi", "-cpu", m.board().tcg}
 }
 
 func (m Machine) boot() (args []string) {
@@ -118,10 +112,9 @@ func (m Machine) boot() (args []string) {
 		args = append(args,
 			"-drive", "if=pflash,unit=0,format=raw,readonly=on,file="+escape(m.Firmware),
 			"-drive", "if=pflash,unit=1,format=raw,file="+escape(m.Variables))
-	case m.Kernel != "" && !m.hotPlug():
-		// qboot does what a kernel wants of a BIOS, sooner than QEMU's own; but it
-		// keeps no address space for what is plugged into a port later.
-		args = append(args, "-bios", "qboot.rom")
+	case m.Kernel != "" && m.board().bios != "" && !m.hotPlug():
+		// It keeps no address space for what is plugged into a port later.
+		args = append(args, "-bios", m.board().bios)
 	}
 	if m.Kernel != "" {
 		args = append(args, "-kernel", m.Kernel)
@@ -145,6 +138,8 @@ func escape(s string) string { return strings.ReplaceAll(s, ",", ",,") }
 
 func (m Machine) check() error {
 	switch {
+	case m.board() == board{}:
+		return fmt.Errorf("%w: architecture %q, want amd64 or arm64", ErrMachine, m.Arch)
 	case m.CPUs < 0 || m.CPUs > 255:
 		return fmt.Errorf("%w: %d CPUs, want 1 to 255", ErrMachine, m.CPUs)
 	case m.memory() < mebibyte || m.memory()%mebibyte != 0:

@@ -60,8 +60,9 @@ func (v *VM) ConsoleBytes() int64 {
 }
 
 // Serial returns the host's end of a serial port besides the console, from 1 to
-// [Machine.Serial]: the guest's is /dev/ttyS1 and so on. It belongs to the machine,
-// which closes it at its end.
+// [Machine.Serial]: the guest's is /dev/ttyS1 and so on, of ARM64 /dev/ttyS0 and so
+// on, where the console is /dev/ttyAMA0. It belongs to the machine, which closes it
+// at its end.
 func (v *VM) Serial(number int) *os.File { return v.serial[number-1] }
 
 // Execute runs a QMP command: arguments and result are what JSON can hold, or nil.

@@ -77,7 +77,7 @@ func childrenCPU(b *testing.B) time.Duration {
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
 
-func goTool(b *testing.B, dir string, args ...string) {
+func goTool(b testing.TB, dir string, args ...string) {
 	cmd := exec.Command("go", args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")

@@ -43,6 +43,18 @@
 //	    -tool losetup -tool mkfs.ext4 -tool mount -tool umount -file ../partition" .
 //	ok  	github.com/diskfs/go-diskfs/disk	16.998s
 //
+// # Another architecture
+//
+// A program for arm64 gets a guest of arm64, wherever vmexec runs; that guest's init
+// is a build of vmexec for it, which lies beside vmexec as vmexec-arm64. Its kernel
+// comes from Debian's arm64, of which the machine's dpkg need not know. Tools and
+// libraries of the machine are of no use in it: a test that calls none needs
+//
+//	$ GOARCH=arm64 go build -o vmexec-arm64 ./integration/cmd/vmexec
+//	$ ./vmexec -fetch -arch arm64
+//	$ GOARCH=arm64 go test -exec "$PWD/vmexec -v -scratch 512M" ./image/ext4
+//	vmexec: kernel 6.1.0-56-cloud-arm64, packed in 26 ms, booted in 1785 ms
+//
 // # What a guest's kernel leaves out
 //
 // For a boot that is sooner over: KASLR, mitigations, read-only kernel text, memory

@@ -44,9 +44,13 @@ func run(ctx context.Context, args []string, streams guest.Streams) (int, error)
 	case err != nil:
 		return statusUsage, err
 	case o.fetch:
-		return fetch(ctx, streams.Stdout)
+		return fetch(ctx, streams.Stdout, o.arch)
 	}
-	k, err := findKernel(o.kernel)
+	arch, err := o.architecture()
+	if err != nil {
+		return statusTrouble, err
+	}
+	k, err := findKernel(o.kernel, arch)
 	if err != nil {
 		return statusTrouble, err
 	}
@@ -83,9 +87,13 @@ func run(ctx context.Context, args []string, streams guest.Streams) (int, error)
 	return status.Code, nil
 }
 
-// fetch brings the kernels that suites run on.
-func fetch(ctx context.Context, stdout io.Writer) (int, error) {
-	for _, p := range kernel.Packages() {
+// fetch brings the kernels that suites run on, or those of another architecture.
+func fetch(ctx context.Context, stdout io.Writer, arch string) (int, error) {
+	packages := kernel.Packages()
+	if arch == "arm64" {
+		packages = kernel.Foreign()
+	}
+	for _, p := range packages {
 		k, err := kernel.Fetch(ctx, p)
 		if err != nil {
 			return statusTrouble, err
@@ -95,20 +103,23 @@ func fetch(ctx context.Context, stdout io.Writer) (int, error) {
 	return 0, nil
 }
 
-// findKernel returns the kernel that -kernel means.
-func findKernel(name string) (*kernel.Kernel, error) {
+// findKernel returns the kernel that -kernel means for an architecture.
+func findKernel(name, arch string) (*kernel.Kernel, error) {
 	if strings.Contains(name, "/") {
 		return kernel.Open(name)
 	}
 	var hostErr error
 	if name == "" {
 		k, err := kernel.Host()
-		if err == nil {
+		switch {
+		case err == nil && k.Arch == arch:
 			return k, nil
+		case err == nil:
+			err = fmt.Errorf("the host's is for %s, the program for %s", k.Arch, arch)
 		}
 		hostErr = err
 	}
-	fetched, err := kernel.Fetched()
+	fetched, err := kernel.Fetched(arch)
 	if err != nil {
 		return nil, err
 	}
@@ -118,10 +129,18 @@ func findKernel(name string) (*kernel.Kernel, error) {
 		}
 	}
 	if name == "" {
-		return nil, fmt.Errorf("no kernel: %w; none was fetched: run vmexec -fetch, or name one with -kernel", hostErr)
+		return nil, fmt.Errorf("no kernel: %w; none was fetched: run %s, or name one with -kernel", hostErr, fetchCommand(arch))
 	}
-	return nil, fmt.Errorf("no kernel %s was fetched: there are %s; run vmexec -fetch, or name an image with -kernel",
-		name, releases(fetched))
+	return nil, fmt.Errorf("no kernel %s was fetched: there are %s; run %s, or name an image with -kernel",
+		name, releases(fetched), fetchCommand(arch))
+}
+
+// fetchCommand is what brings kernels for an architecture.
+func fetchCommand(arch string) string {
+	if arch == "amd64" {
+		return "vmexec -fetch"
+	}
+	return "vmexec -fetch -arch " + arch
 }
 
 func releases(kernels []*kernel.Kernel) string {

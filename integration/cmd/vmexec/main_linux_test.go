@@ -158,6 +158,34 @@ func TestPrint(t *testing.T) {
 	require.Regexp(t, `^qemu-system-x86_64 .* -smp 2 -m 256M .* -accel tcg,thread=multi .* a=1 b' `, r.stdout)
 }
 
+// TestForeign runs the tests of another architecture, which their binary names.
+func TestForeign(t *testing.T) {
+	need(t)
+	fixture.RequireTool(t, "qemu-system-aarch64")
+	for _, p := range kernel.Foreign() {
+		_, err := kernel.Fetch(t.Context(), p)
+		require.NoError(t, err)
+	}
+	dir := t.TempDir()
+	vmexec := filepath.Join(dir, "vmexec")
+	goTool(t, ".", "build", "-o", vmexec, ".")
+	test := func() result {
+		return command(t, "testdata/sample", []string{"GOARCH=arm64"}, "go", "test", "-count=1", "-v", "-run", "Pass", "-exec",
+			vmexec+" -v -scratch 16M -nvme size=8M,block=4096,hotplug=true", ".")
+	}
+	r := test()
+	require.Equal(t, 1, r.status, r.stdout)
+	init := vmexec + "-arm64"
+	require.Contains(t, r.stdout+r.stderr, "vmexec: guests of arm64 want an init of theirs, at "+init+": build it with GOARCH=arm64 CGO_ENABLED=0 go build -o "+init+" ")
+
+	t.Setenv("GOARCH", "arm64")
+	goTool(t, ".", "build", "-o", init, ".")
+	r = test()
+	require.Equal(t, 0, r.status, r.stdout+r.stderr)
+	require.Contains(t, r.stdout+r.stderr, "--- PASS: TestPass")
+	require.Regexp(t, `vmexec: kernel \S+-arm64, packed in `, r.stdout+r.stderr)
+}
+
 // TestBadInput wants one clear sentence and the exit status, with no machine
 // started.
 func TestBadInput(t *testing.T) {
@@ -180,8 +208,10 @@ func TestBadInput(t *testing.T) {
 		{"drive", []string{"-nvme", "sise=1", self(t)}, 2, `vmexec: flag -nvme "sise=1": unknown property "sise": there are size, file, serial, block, ms, pi, pif, extended, hotplug, subsystem, shared, detached, nsid` + "\n"},
 		{"configuration", []string{"-config", config, self(t)}, 2, "vmexec: " + config + ":4: no such flag -memroy\n"},
 		{"kernel's release", []string{"-kernel", "2.6", self(t)}, 125, "vmexec: no kernel 2.6 was fetched: there are "},
-		{"kernel's image", []string{"-kernel", noKernel, self(t)}, 125, "vmexec: open kernel " + noKernel + ": not a Linux bzImage\n"},
-		{"program", []string{"-kernel", "6.1", "/missing"}, 125, "vmexec: pack guest: program /missing: it cannot be read: open /missing: no such file or directory\n"},
+		{"kernel's image", []string{"-kernel", noKernel, self(t)}, 125, "vmexec: open kernel " + noKernel + ": not a Linux kernel, neither a bzImage nor an arm64 Image\n"},
+		{"architecture", []string{"-arch", "riscv64", self(t)}, 2, `vmexec: flag -arch: architecture "riscv64", want amd64 or arm64` + "\n"},
+		{"kernel of another architecture", []string{"-arch", "arm64", "-kernel", "6.12", self(t)}, 125, "run vmexec -fetch -arch arm64, or name an image with -kernel\n"},
+		{"program", []string{"-kernel", "6.1", "/missing"}, 125, "vmexec: program /missing: it cannot be read: open /missing: no such file or directory\n"},
 		{"module", []string{"-kernel", "6.1", "-module", "9p", self(t)}, 125, "its configuration says CONFIG_9P_FS is not set\n"},
 		{"little memory", []string{"-kernel", "6.1", "-memory", "48M", self(t)}, 125, "vmexec: pack guest: too little memory: the machine has 48 MiB, "},
 	} {

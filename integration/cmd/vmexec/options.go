@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +24,7 @@ import (
 // options are what flags and the file of -config say.
 type options struct {
 	kernel  string
+	arch    string
 	memory  string
 	cpus    int
 	accel   string
@@ -60,6 +62,7 @@ func (o *options) flags(output io.Writer) *flag.FlagSet {
 		f.PrintDefaults()
 	}
 	f.StringVar(&o.kernel, "kernel", "", "`image` of a kernel, or the release of a fetched one (6.12)")
+	f.StringVar(&o.arch, "arch", "", "`architecture` of the guest, amd64 or arm64; empty takes the program's, and amd64 with -fetch")
 	f.StringVar(&o.memory, "memory", "1G", "`size` of the guest's memory: 512M, 2G")
 	f.IntVar(&o.cpus, "cpus", 1, "`number` of processors")
 	f.StringVar(&o.accel, "accel", "", "tcg or kvm; empty takes kvm where it boots")
@@ -101,6 +104,9 @@ func parse(args []string, output io.Writer) (*options, error) {
 		}
 	}
 	o.command = f.Args()
+	if !slices.Contains([]string{"", "amd64", "arm64"}, o.arch) {
+		return nil, fmt.Errorf("flag -arch: architecture %q, want amd64 or arm64", o.arch)
+	}
 	if len(o.command) == 0 && !o.fetch {
 		f.Usage()
 		return nil, errors.New("no program is given")
@@ -135,6 +141,31 @@ func (o *options) readConfig(f *flag.FlagSet) error {
 		}
 	}
 	return s.Err()
+}
+
+// architecture returns the guest's.
+func (o *options) architecture() (string, error) {
+	if o.arch != "" {
+		return o.arch, nil
+	}
+	return guest.Arch(o.command[0])
+}
+
+// initFor returns the path of the build of vmexec that becomes the init of a guest of
+// an architecture, "" for this one.
+func initFor(arch string) (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	if own, err := guest.Arch(self); err != nil || own == arch {
+		return "", err
+	}
+	path := filepath.Join(filepath.Dir(self), "vmexec-"+arch)
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("guests of %s want an init of theirs, at %s: build it with GOARCH=%[1]s CGO_ENABLED=0 go build -o %[2]s github.com/drivebay/drivebay/integration/cmd/vmexec", arch, path)
+	}
+	return path, nil
 }
 
 func (o *options) machine() (vm.Machine, error) {
@@ -272,8 +303,12 @@ func (o *options) program(k *kernel.Kernel) (guest.Program, error) {
 	if err != nil {
 		return guest.Program{}, err
 	}
+	init, err := initFor(k.Arch)
+	if err != nil {
+		return guest.Program{}, err
+	}
 	p := guest.Program{
-		Path: path, Args: o.command[1:], Env: environment(), Dir: dir, Kernel: k,
+		Init: init, Path: path, Args: o.command[1:], Env: environment(), Dir: dir, Kernel: k,
 		Modules: o.modules, OnDemand: append(onDemand, o.onDemand...),
 		Tools: o.tools, Udev: o.udev,
 	}

@@ -16,20 +16,16 @@ import (
 // libraries finds the shared libraries of programs as the dynamic loader does:
 // ld.so(8).
 type libraries struct {
+	arch arch
 	dirs []string // where libraries are looked for
 }
 
-// defaultDirs are searched by every loader; others only if the guest's environment
-// names them.
-var defaultDirs = []string{
-	"/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64", "/lib", "/usr/lib",
-}
-
-func newLibraries() *libraries {
-	l := &libraries{}
+func newLibraries(a arch) *libraries {
+	l := &libraries{arch: a}
 	l.dirs = append(l.dirs, filepath.SplitList(os.Getenv("LD_LIBRARY_PATH"))...)
 	l.dirs = append(l.dirs, configuredDirs("/etc/ld.so.conf")...)
-	l.dirs = append(l.dirs, defaultDirs...)
+	// Every loader searches these; others only if the guest's environment names them.
+	l.dirs = append(l.dirs, "/lib/"+a.triplet, "/usr/lib/"+a.triplet, "/lib64", "/usr/lib64", "/lib", "/usr/lib")
 	return l
 }
 
@@ -57,20 +53,17 @@ func configuredDirs(path string) (dirs []string) {
 }
 
 // of returns the paths of the loader and of all libraries that an executable
-// needs; none if it is static. An executable that no x86-64 kernel can run is a
-// *[ProgramError].
+// needs; none if it is static. An executable that no kernel of the architecture can
+// run is a *[ProgramError].
 func (l *libraries) of(path string) ([]string, error) {
-	f, err := elf.Open(path)
+	f, err := openELF(path)
 	if err != nil {
-		var format *elf.FormatError
-		if errors.As(err, &format) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return nil, &ProgramError{Path: path, Reason: "it is no ELF executable"}
-		}
-		return nil, &ProgramError{Path: path, Reason: "it cannot be read", Err: err}
+		return nil, err
 	}
 	defer f.Close()
-	if f.Machine != elf.EM_X86_64 && f.Machine != elf.EM_386 || f.OSABI != elf.ELFOSABI_NONE && f.OSABI != elf.ELFOSABI_LINUX {
-		return nil, &ProgramError{Path: path, Reason: fmt.Sprintf("it is for %v, the guest is x86-64: build it with GOOS=linux GOARCH=amd64", f.Machine)}
+	if !l.arch.runs(f) {
+		return nil, &ProgramError{Path: path, Reason: fmt.Sprintf(
+			"it is for %v, the guest is %s with Linux: build it with GOOS=linux GOARCH=%[2]s", f.Machine, l.arch.name)}
 	}
 	loader, err := interpreter(f)
 	if err != nil {
@@ -85,6 +78,19 @@ func (l *libraries) of(path string) ([]string, error) {
 			Reason: "it is linked dynamically, and not all of its libraries are here: build it with CGO_ENABLED=0"}
 	}
 	return found, nil
+}
+
+// openELF opens an executable; what is none is a *[ProgramError].
+func openELF(path string) (*elf.File, error) {
+	f, err := elf.Open(path)
+	if err == nil {
+		return f, nil
+	}
+	var format *elf.FormatError
+	if errors.As(err, &format) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, &ProgramError{Path: path, Reason: "it is no ELF executable"}
+	}
+	return nil, &ProgramError{Path: path, Reason: "it cannot be read", Err: err}
 }
 
 // needs adds the libraries that a file needs, and what they need.

@@ -29,4 +29,4 @@ func SetKVM(t *testing.T, limit time.Duration) {
 }
 
 // Libraries returns what the executable at a path needs.
-func Libraries(path string) ([]string, error) { return newLibraries().of(path) }
+func Libraries(path string) ([]string, error) { return newLibraries(own()).of(path) }

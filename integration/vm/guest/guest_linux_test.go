@@ -270,7 +270,7 @@ func TestRunRefuses(t *testing.T) {
 	}
 	for want, p := range map[string]guest.Program{
 		"pack guest: program " + script + ": it is no ELF executable":                                                                  with(func(p *guest.Program) { p.Path = script }),
-		"pack guest: program " + arm + ": it is for EM_AARCH64, the guest is x86-64: build it with GOOS=linux GOARCH=amd64":            with(func(p *guest.Program) { p.Path = arm }),
+		"pack guest: program " + arm + ": it is for EM_AARCH64, the guest is amd64 with Linux: build it with GOOS=linux GOARCH=amd64":  with(func(p *guest.Program) { p.Path = arm }),
 		"pack guest: program /missing: it cannot be read: open /missing: no such file or directory":                                    with(func(p *guest.Program) { p.Path = "/missing" }),
 		`pack guest: program no-such: it is not on this machine: exec: "/sbin/no-such": stat /sbin/no-such: no such file or directory`: with(func(p *guest.Program) { p.Tools = []string{"no-such"} }),
 		"pack guest: kernel " + program(t, "").Kernel.Release + " has no module 9p: its configuration says CONFIG_9P_FS is not set":    with(func(p *guest.Program) { p.Modules = []string{"9p"} }),

@@ -53,7 +53,7 @@ func initialize() error {
 	if err := mountAll(); err != nil {
 		return err
 	}
-	tty, err := openPort(port)
+	tty, err := openPort(own().port)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ const (
 	jobPath    = "/drivebay/job.json"
 	moduleDir  = "/drivebay/modules"
 	socketPath = "/drivebay/host.sock"
-	port       = "/dev/ttyS1"
 )
 
 // job is what the host tells init, in a file of the initramfs.

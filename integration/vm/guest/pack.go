@@ -2,6 +2,7 @@ package guest
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,9 +26,9 @@ type packer struct {
 }
 
 // Pack returns the archive that a guest boots with to run the program. The calling
-// program becomes its init and has to call [Main].
+// program becomes its init and has to call [Main], if [Program.Init] names no other.
 func Pack(p Program) (*initramfs.Archive, error) {
-	k := &packer{libraries: newLibraries()}
+	k := &packer{libraries: newLibraries(archOf(p.Kernel.Arch))}
 	if err := k.pack(p); err != nil {
 		return nil, fmt.Errorf("pack guest: %w", err)
 	}
@@ -38,7 +39,7 @@ func (k *packer) pack(p Program) error {
 	if err := k.skeleton(); err != nil {
 		return err
 	}
-	if err := k.self(); err != nil {
+	if err := k.init(p); err != nil {
 		return err
 	}
 	if err := k.program(p); err != nil {
@@ -152,14 +153,14 @@ func (k *packer) executable(path, name string) error {
 	return nil
 }
 
-// self adds the running program as init.
-func (k *packer) self() error {
-	if !called {
+// init adds the guest's init.
+func (k *packer) init(p Program) error {
+	// Not os.Executable: the file may have been replaced or removed since.
+	path := cmp.Or(p.Init, "/proc/self/exe")
+	if p.Init == "" && !called {
 		return errors.New("this program cannot be a guest's init: its main does not call guest.Main")
 	}
-	// Not os.Executable: the file may have been replaced or removed since.
-	const self = "/proc/self/exe"
-	needed, err := k.libraries.of(self)
+	needed, err := k.libraries.of(path)
 	if err != nil {
 		return err
 	}
@@ -168,12 +169,12 @@ func (k *packer) self() error {
 			return err
 		}
 	}
-	size, err := loadedSize(self)
+	size, err := loadedSize(path)
 	if err != nil {
 		return err
 	}
 	return k.archive.Add("init", initramfs.Entry{Mode: 0o755, Size: size, Open: func() (io.ReadCloser, error) {
-		f, err := os.Open(self)
+		f, err := os.Open(path)
 		if err != nil {
 			return nil, err
 		}

@@ -21,8 +21,12 @@ type Program struct {
 	Env []string
 	Dir string
 
-	// Kernel runs the guest.
+	// Kernel runs the guest, whose architecture is the kernel's.
 	Kernel *kernel.Kernel
+
+	// Init is the path of an executable that calls [Main], for the guest's
+	// architecture; "" is the running program.
+	Init string
 
 	// Modules are loaded before the program starts, with their parameters:
 	// "loop max_part=15". On demand are those that the kernel or the program may

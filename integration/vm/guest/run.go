@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +25,7 @@ var (
 // cmdLine are the kernel's arguments: those that let it report and end, then those
 // that spare it work which no test wants done. A caller's own follow them.
 var cmdLine = []string{
-	"console=ttyS0", "panic=-1", "quiet",
+	"panic=-1", "quiet",
 	"nokaslr", "mitigations=off", "rodata=off", "cryptomgr.notests", "random.trust_cpu=on",
 	"no_timer_check", "rcupdate.rcu_expedited=1", "nmi_watchdog=0", "audit=0", "net.ifnames=0",
 	"init_on_alloc=0", "apparmor=0",
@@ -65,12 +66,13 @@ func Run(ctx context.Context, m vm.Machine, p Program, s Streams) (Status, error
 // Machine returns the machine that [Run] starts for a program, but for the path of
 // the initramfs and for what is in memory.
 func Machine(m vm.Machine, p Program) vm.Machine {
+	m.Arch = vm.Arch(p.Kernel.Arch)
 	m.Kernel = p.Kernel.Image
 	if p.Kernel.ELF != "" {
 		m.Kernel = p.Kernel.ELF
 	}
 	m.Serial = max(m.Serial, 1)
-	m.CmdLine = append(append([]string{}, cmdLine...), m.CmdLine...)
+	m.CmdLine = slices.Concat([]string{"console=" + archOf(p.Kernel.Arch).console}, cmdLine, m.CmdLine)
 	m.Initramfs = "initramfs"
 	return m
 }
@@ -103,7 +105,10 @@ const baseMemory = 160 << 20
 func attempts(ctx context.Context, m vm.Machine, p Program, s Streams) (Status, error) {
 	choice := []vm.Accelerator{m.Accelerator}
 	if m.Accelerator == "" {
-		choice = accelerators()
+		choice = []vm.Accelerator{vm.TCG}
+		if m.Arch == vm.Arch(own().name) {
+			choice = accelerators()
+		}
 	}
 	choice = append(choice, choice[len(choice)-1])
 	var errs []error

@@ -6,9 +6,9 @@ import (
 )
 
 var (
-	// ErrNotKernel is wrapped by the errors of [Open] for a file that is no
-	// bzImage.
-	ErrNotKernel = errors.New("not a Linux bzImage")
+	// ErrNotKernel is wrapped by the errors of [Open] for a file that is neither a
+	// bzImage nor an arm64 Image.
+	ErrNotKernel = errors.New("not a Linux kernel, neither a bzImage nor an arm64 Image")
 
 	// ErrNoModules is wrapped by the error for a kernel whose modules are in none
 	// of the usual places.

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 type Package struct {
 	Name    string // "linux-image-6.1.0-56-cloud-amd64"
 	Version string // "6.1.192-2"
+	Arch    string // "arm64"; "" means amd64
 
 	// Meta is the package that depends on the newest kernel of this kind. It
 	// stands in when apt has dropped the pinned version, as Debian does some weeks
@@ -25,13 +27,22 @@ type Package struct {
 
 func (p Package) String() string { return p.Name + "=" + p.Version }
 
+func (p Package) arch() string { return cmp.Or(p.Arch, "amd64") }
+
 // Packages returns the kernels that suites run on, the oldest first: what Debian 12
-// installs, and what it offers of a later release. This is the one place that pins
-// them.
+// installs, and what it offers of a later release. This and [Foreign] are the one
+// place that pins kernels.
 func Packages() []Package {
 	return []Package{
 		{Name: "linux-image-6.1.0-56-cloud-amd64", Version: "6.1.192-2", Meta: "linux-image-cloud-amd64"},
 		{Name: "linux-image-6.12.117+deb12-cloud-amd64", Version: "6.12.117-1~deb12u1", Meta: "linux-image-6.12-cloud-amd64"},
+	}
+}
+
+// Foreign returns kernels of another architecture than amd64. No suite runs on them.
+func Foreign() []Package {
+	return []Package{
+		{Name: "linux-image-6.1.0-56-cloud-arm64", Version: "6.1.192-2", Arch: "arm64", Meta: "linux-image-cloud-arm64"},
 	}
 }
 
@@ -45,9 +56,9 @@ func Dir() (string, error) {
 	return filepath.Join(dir, "drivebay", "kernels"), nil
 }
 
-// Fetched returns the kernels that lie in [Dir]: those that [Packages] pins in its
-// order, then the others by name.
-func Fetched() ([]*Kernel, error) {
+// Fetched returns the kernels for an architecture ("amd64") that lie in [Dir]: those
+// that [Packages] pins in its order, then the others by name.
+func Fetched(arch string) ([]*Kernel, error) {
 	dir, err := Dir()
 	if err != nil {
 		return nil, err
@@ -69,10 +80,14 @@ func Fetched() ([]*Kernel, error) {
 			images = append(images, image)
 		}
 	}
-	kernels := make([]*Kernel, len(images))
-	for i, image := range images {
-		if kernels[i], err = Open(image); err != nil {
+	var kernels []*Kernel
+	for _, image := range images {
+		k, err := Open(image)
+		if err != nil {
 			return nil, err
+		}
+		if k.Arch == arch {
+			kernels = append(kernels, k)
 		}
 	}
 	return kernels, nil
@@ -86,6 +101,8 @@ func (p Package) dir() string { return p.Name + "_" + strings.ReplaceAll(p.Versi
 // version no more, the newest of the same kind is taken; its Release tells.
 //
 // It wants apt-get with current lists, and dpkg-deb: Debian, or what is made of it.
+// For an architecture that is not the machine's, lists are brought into the cache,
+// and the machine's are left as they are.
 func Fetch(ctx context.Context, p Package) (*Kernel, error) {
 	dir, err := Dir()
 	if err != nil {
@@ -111,9 +128,13 @@ func fetch(ctx context.Context, dir string, p Package) (*Kernel, error) {
 	}
 	defer os.RemoveAll(temp)
 
-	_, err = run(ctx, temp, "apt-get", "download", "-q", p.String())
+	apt, err := newApt(ctx, dir, p.arch())
+	if err != nil {
+		return nil, err
+	}
+	_, err = apt.run(ctx, temp, "apt-get", "download", "-q", p.String())
 	if err != nil && p.Meta != "" && ctx.Err() == nil {
-		newest, metaErr := candidate(ctx, p.Meta)
+		newest, metaErr := apt.candidate(ctx, p)
 		if metaErr != nil {
 			return nil, errors.Join(err, metaErr)
 		}
@@ -155,6 +176,9 @@ func unpack(ctx context.Context, dir, root string) error {
 	if err != nil {
 		return err
 	}
+	if k.Arch != "amd64" {
+		return nil // its image is not compressed
+	}
 	image, err := os.ReadFile(k.Image)
 	if err != nil {
 		return err
@@ -176,34 +200,6 @@ func openPackage(root string) (*Kernel, error) {
 		return nil, fmt.Errorf("%s holds %d kernels, want 1", root, len(images))
 	}
 	return Open(images[0])
-}
-
-// candidate returns the kernel package that a meta-package depends on, in the
-// version that apt would install.
-func candidate(ctx context.Context, meta string) (Package, error) {
-	depends, err := run(ctx, "", "apt-cache", "depends", "--important", meta)
-	if err != nil {
-		return Package{}, err
-	}
-	var p Package
-	for line := range strings.Lines(depends) {
-		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "Depends: linux-image-"); ok {
-			p.Name = "linux-image-" + name
-		}
-	}
-	if p.Name == "" {
-		return Package{}, fmt.Errorf("apt knows no kernel that %s depends on: are its lists current?", meta)
-	}
-	show, err := run(ctx, "", "apt-cache", "show", "--no-all-versions", p.Name)
-	if err != nil {
-		return Package{}, err
-	}
-	for line := range strings.Lines(show) {
-		if version, ok := strings.CutPrefix(line, "Version: "); ok {
-			p.Version = strings.TrimSpace(version)
-		}
-	}
-	return p, nil
 }
 
 // run runs a program and returns what it printed.

@@ -27,18 +27,23 @@ const (
 	headSize   = 64 << 10 // bytes that hold all of the real-mode code
 )
 
-// imageRelease returns the release that a bzImage tells of itself.
-func imageRelease(path string) (string, error) {
+// identify returns the architecture and the release that an image tells of itself.
+func identify(path string) (arch, name string, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	defer f.Close()
 	head, err := io.ReadAll(io.LimitReader(f, headSize))
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	return release(head)
+	if isArm64(head) {
+		name, err = arm64Release(path)
+		return "arm64", name, err
+	}
+	name, err = release(head)
+	return "amd64", name, err
 }
 
 func release(head []byte) (string, error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -84,4 +85,25 @@ func FuzzExtractELF(f *testing.F) {
 func FuzzModinfo(f *testing.F) {
 	f.Add([]byte("\x7fELF"))
 	f.Fuzz(func(_ *testing.T, b []byte) { _, _ = modinfo(b) })
+}
+
+func TestArm64Release(t *testing.T) {
+	head := append(make([]byte, offArm64Magic), "ARM\x64"...)
+	path := filepath.Join(t.TempDir(), "Image")
+	for text, want := range map[string]string{
+		"\x00Linux version 6.1.0-56-cloud-arm64 (debian) #1": "6.1.0-56-cloud-arm64",
+		"Linux version 6.2":      "6.2",
+		"nothing":                "",
+		"Linux version ":         "",
+		"Linux version %s\x00 (": "",
+		"Linux version ../a (":   "",
+	} {
+		require.NoError(t, os.WriteFile(path, append(head, text...), 0o644))
+		arch, release, err := identify(path)
+		require.Equal(t, "arm64", arch)
+		require.Equal(t, want, release, text)
+		if want == "" {
+			require.ErrorIs(t, err, ErrNotKernel)
+		}
+	}
 }

@@ -16,7 +16,10 @@ type Kernel struct {
 	// Release is what uname -r says under it.
 	Release string
 
-	// Image is the path of the bzImage.
+	// Arch is the architecture, as Go calls it: "amd64" or "arm64".
+	Arch string
+
+	// Image is the path of the bzImage, or of the uncompressed Image of arm64.
 	Image string
 
 	// ELF is the path of the same kernel uncompressed, which boots sooner by the
@@ -30,15 +33,15 @@ type Kernel struct {
 	options func() map[string]string
 }
 
-// Open returns the kernel of the bzImage at a path. Its modules are looked for in
+// Open returns the kernel at a path, a bzImage or an arm64 Image. Its modules are looked for in
 // lib/modules and usr/lib/modules beside the image's directory, then in those of
 // the machine.
 func Open(image string) (*Kernel, error) {
-	release, err := imageRelease(image)
+	arch, release, err := identify(image)
 	if err != nil {
 		return nil, fmt.Errorf("open kernel %s: %w", image, err)
 	}
-	k := &Kernel{Release: release, Image: image}
+	k := &Kernel{Release: release, Arch: arch, Image: image}
 	dir := filepath.Dir(image)
 	if elf := filepath.Join(dir, "vmlinux-"+release); isFile(elf) {
 		k.ELF = elf

@@ -29,10 +29,11 @@ func fetched(t testing.TB) []*kernel.Kernel {
 
 func TestFetched(t *testing.T) {
 	want := fetched(t)
-	all, err := kernel.Fetched()
+	all, err := kernel.Fetched("amd64")
 	require.NoError(t, err)
 	for i, k := range want {
 		require.Equal(t, k.Release, all[i].Release, "pinned ones first, in their order")
+		require.Equal(t, "amd64", k.Arch)
 		require.FileExists(t, k.Image)
 		require.DirExists(t, k.ModuleDir)
 		magic := make([]byte, 4)
@@ -45,6 +46,29 @@ func TestFetched(t *testing.T) {
 		require.Equal(t, "y", k.Option("CONFIG_BLK_DEV_NVME"))
 		require.Equal(t, "is not set", k.Option("CONFIG_NET_9P"))
 	}
+}
+
+// TestFetchForeign brings a kernel of an architecture that this machine's dpkg need
+// not know.
+func TestFetchForeign(t *testing.T) {
+	before, err := exec.Command(fixture.RequireTool(t, "dpkg"), "--print-foreign-architectures").Output()
+	require.NoError(t, err)
+	fixture.RequireTool(t, "apt-get", "dpkg-deb", "qemu-system-aarch64")
+	for _, p := range kernel.Foreign() {
+		k, err := kernel.Fetch(t.Context(), p)
+		require.NoError(t, err)
+		require.Equal(t, p.Arch, k.Arch)
+		require.Contains(t, p.Name, k.Release)
+		modules, err := k.Modules("loop")
+		require.NoError(t, err)
+		require.Len(t, modules, 1)
+		found, err := kernel.Fetched(p.Arch)
+		require.NoError(t, err)
+		require.True(t, slices.ContainsFunc(found, func(f *kernel.Kernel) bool { return f.Image == k.Image }))
+	}
+	after, err := exec.Command("dpkg", "--print-foreign-architectures").Output()
+	require.NoError(t, err)
+	require.Equal(t, string(before), string(after))
 }
 
 // TestFetchTakesTheNewest pins versions that no archive has.
@@ -159,7 +183,7 @@ func TestOpenRefuses(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(content), 0o644))
 		_, err = kernel.Open(path)
 		require.ErrorIs(t, err, kernel.ErrNotKernel)
-		require.EqualError(t, err, "open kernel "+path+": not a Linux bzImage")
+		require.EqualError(t, err, "open kernel "+path+": not a Linux kernel, neither a bzImage nor an arm64 Image")
 	}
 }
 
