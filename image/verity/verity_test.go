@@ -55,6 +55,44 @@ func TestHoleIsHashedAsZeros(t *testing.T) {
 	require.True(t, bytes.Equal(shown(pieces).Bytes(), written(t, hashPieces(t, params, size, pieces)).Bytes()))
 }
 
+// FuzzHasher shows a hasher the same data in pieces that the input tells, and wants
+// the same tree.
+func FuzzHasher(f *testing.F) {
+	const size = 40 << 10
+	p := verity.Params{DataBlockSize: 1024, HashBlockSize: 512}
+	data := noise(piece{0, size})
+	clear(data[5000:9000])
+	clear(data[20<<10 : 30<<10])
+	h, err := verity.NewHasher(p, size, "")
+	require.NoError(f, err)
+	_, err = h.WriteAt(data, 0)
+	require.NoError(f, err)
+	want, err := h.Tree()
+	require.NoError(f, err)
+	f.Add([]byte{0, 1, 255, 3, 128, 7, 200})
+	f.Add(bytes.Repeat([]byte{250}, 200))
+	f.Fuzz(func(t *testing.T, steps []byte) {
+		h, err := verity.NewHasher(p, size, "")
+		require.NoError(t, err)
+		off := 0
+		show := func(n int) {
+			n = min(n, size-off)
+			if b := data[off : off+n]; len(bytes.Trim(b, "\x00")) > 0 { // a hole otherwise
+				_, err := h.WriteAt(b, int64(off))
+				require.NoError(t, err)
+			}
+			off += n
+		}
+		for _, n := range steps {
+			show(int(n) * 9)
+		}
+		show(size)
+		tree, err := h.Tree()
+		require.NoError(t, err)
+		require.Equal(t, want.RootHash(), tree.RootHash())
+	})
+}
+
 // written returns what a tree writes.
 func written(t *testing.T, tree *verity.Tree) *bytes.Buffer {
 	t.Helper()
