@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/drivebay/drivebay/image"
+	"github.com/drivebay/drivebay/image/spec"
 )
 
 // buildOptions are the flags of mkimage build.
@@ -18,6 +18,9 @@ type buildOptions struct {
 	device      bool
 	sync        bool
 	json, quiet bool
+	format      *format // nil is by the name
+	formatOptions
+	companionOptions
 	overrides
 }
 
@@ -28,12 +31,33 @@ func buildCommand(f *flag.FlagSet) func(context.Context, env, []string) error {
 	f.BoolVar(&o.sync, "sync", false, "")
 	f.BoolVar(&o.json, "json", false, "")
 	f.BoolVar(&o.quiet, "q", false, "")
+	o.outputFlags(f)
 	o.flags(f)
 	return func(ctx context.Context, e env, args []string) error { return o.build(ctx, e, args[0]) }
 }
 
+// outputFlags declares the flags that say what becomes of the image.
+func (o *buildOptions) outputFlags(f *flag.FlagSet) {
+	f.Func("format", "", func(s string) (err error) {
+		o.format, err = parseFormat(s)
+		return err
+	})
+	f.Func("compress", "", func(s string) (err error) {
+		o.compression, err = parseCompression(s)
+		return err
+	})
+	f.Func("cluster-size", "", func(s string) error {
+		n, err := spec.ParseSize(s)
+		o.clusterSize = int64(n)
+		return err
+	})
+	f.BoolVar(&o.bmap, "bmap", false, "")
+	f.BoolVar(&o.split, "split", false, "")
+	f.StringVar(&o.manifest, "manifest", "", "")
+}
+
 func (o *buildOptions) build(ctx context.Context, e env, specName string) error {
-	out, err := o.output(e)
+	out, err := o.target(e)
 	if err != nil {
 		return err
 	}
@@ -43,10 +67,8 @@ func (o *buildOptions) build(ctx context.Context, e env, specName string) error 
 	progress := o.progress(e, cancel)
 	defer progress.close()
 
-	if o.out != "-" && specName != "-" {
-		if err := apart(o.out, "the spec", specName); err != nil {
-			return err
-		}
+	if err := o.apartFromSpec(specName); err != nil {
+		return err
 	}
 	progress.step("reading the sources of " + baseName(specName))
 	d, err := o.describe(ctx, e, specName)
@@ -62,15 +84,35 @@ func (o *buildOptions) build(ctx context.Context, e env, specName string) error 
 	if ctx.Err() != nil {
 		return context.Cause(ctx) // before a device loses what is on it
 	}
-	written, err := out.write(ctx, p, image.Options{Progress: progress.update, Sync: o.sync, RootHash: progress.rootHash})
+	beside, err := o.companions(p, d)
 	if err != nil {
+		return err
+	}
+	defer beside.discard()
+	written, err := out.write(ctx, p, image.Options{Progress: progress.update, Sync: o.sync, RootHash: progress.rootHash}, beside)
+	if err != nil {
+		return err
+	}
+	if err := beside.publish(o.sync); err != nil {
 		return err
 	}
 	return progress.done(o.out, p.Size, written)
 }
 
+// apartFromSpec refuses outputs that would take the place of the spec.
+func (o *buildOptions) apartFromSpec(specName string) error {
+	for _, name := range []string{o.out, o.manifest} {
+		if name != "" && name != "-" && specName != "-" {
+			if err := apart(name, "the spec", specName); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // plan plans what is described for the output, and tells what has become of it.
-func (o *buildOptions) plan(ctx context.Context, d *description, out output, progress *progress) (*image.Plan, error) {
+func (o *buildOptions) plan(ctx context.Context, d *description, out target, progress *progress) (*image.Plan, error) {
 	if o.out != "-" {
 		if err := outside(o.out, d.sources); err != nil {
 			return nil, err
@@ -91,7 +133,7 @@ func (o *buildOptions) plan(ctx context.Context, d *description, out output, pro
 
 // fit makes the plan one for the output, and tells where that is another one than
 // the spec's.
-func (o *buildOptions) fit(out output, p *image.Plan, progress *progress) (*image.Plan, error) {
+func (o *buildOptions) fit(out target, p *image.Plan, progress *progress) (*image.Plan, error) {
 	fitted, err := out.fit(p)
 	if err == nil && fitted.Size != p.Size {
 		progress.step(fmt.Sprintf("%s has %s, the spec a disk of %s: the backup partition table goes to the end of %s",
@@ -115,33 +157,28 @@ func (o *buildOptions) progress(e env, failed func(error)) *progress {
 	return newProgress(w, modeLines, failed)
 }
 
-// output is where an image goes.
-type output interface {
+// target is where an image goes.
+type target interface {
 	// prepare refuses a layout that it cannot take, and fills in what it knows.
 	prepare(l *image.Layout) error
 	// fit returns the plan for what it is, which may be larger than the plan.
 	fit(p *image.Plan) (*image.Plan, error)
-	// write writes the image and returns how many bytes it has put out.
-	write(ctx context.Context, p *image.Plan, o image.Options) (int64, error)
+	// write writes the image, and what is beside it as far as that is made of it,
+	// and returns how many bytes it has put out.
+	write(ctx context.Context, p *image.Plan, o image.Options, beside *companions) (int64, error)
 	// close gives up what is held. It may be called at any time.
 	close()
 }
 
-// output chooses by the name of the output. A device is opened here, so that a
-// device in use is refused before the sources are read.
-func (o *buildOptions) output(e env) (output, error) {
+// target chooses by the flags and the name of the output. A device is opened here,
+// so that a device in use is refused before the sources are read.
+func (o *buildOptions) target(e env) (target, error) {
+	if err := o.check(e); err != nil {
+		return nil, usageError{err: err}
+	}
 	switch {
-	case o.out == "":
-		return nil, usageError{err: errors.New("no output: want -o and a file, - for standard output, or a device")}
-	case o.json && o.quiet:
-		return nil, usageError{err: errors.New("both --json and -q: want one of them")}
-	case o.out == "-" && o.device:
-		return nil, usageError{err: errors.New("--device with the output -: want the name of a device")}
 	case o.out == "-":
-		if isTerminal(e.stdout) {
-			return nil, usageError{err: errors.New("standard output is a terminal: want it to be a file or a pipe")}
-		}
-		return streamOutput{e.stdout}, nil
+		return &streamOutput{e.stdout, o.format, &o.formatOptions}, nil
 	case o.device:
 		return openDevice(o.out)
 	}
@@ -151,41 +188,42 @@ func (o *buildOptions) output(e env) (output, error) {
 		return nil, usageError{err: fmt.Errorf("%s is a device: to overwrite it and lose all that is on it, give --device as well", o.out)}
 	case err == nil && !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s exists and is not a regular file", o.out)
-	case strings.HasSuffix(o.out, ".zst"):
-		return zstdOutput{o.out}, nil
 	}
-	return fileOutput{o.out}, nil
+	return &fileOutput{o.out, o.format, &o.formatOptions}, nil
 }
 
-// fileOutput is a sparse file.
-type fileOutput struct{ name string }
-
-func (fileOutput) prepare(*image.Layout) error            { return nil }
-func (fileOutput) fit(p *image.Plan) (*image.Plan, error) { return p, nil }
-func (fileOutput) close()                                 {}
-
-func (f fileOutput) write(ctx context.Context, p *image.Plan, o image.Options) (int64, error) {
-	count := int64(0)
-	report := o.Progress
-	o.Progress = func(p image.Progress) { // called by one goroutine, which has ended when Build returns
-		count = p.Done
-		report(p)
+// check refuses flags that make no sense together, and finds the format where none
+// is given.
+func (o *buildOptions) check(e env) error {
+	asked := o.format != nil
+	switch {
+	case asked:
+	case o.device:
+		o.format = formats[0]
+	default:
+		o.format = formatOf(o.out)
 	}
-	err := p.Build(ctx, f.name, o)
-	return count, err
-}
-
-// streamOutput is standard output.
-type streamOutput struct{ w io.Writer }
-
-func (streamOutput) prepare(*image.Layout) error            { return nil }
-func (streamOutput) fit(p *image.Plan) (*image.Plan, error) { return p, nil }
-func (streamOutput) close()                                 {}
-
-func (s streamOutput) write(ctx context.Context, p *image.Plan, o image.Options) (int64, error) {
-	n, err := abandon(ctx, func() (int64, error) { return p.Stream(ctx, s.w, o) })
-	if err != nil {
-		err = fmt.Errorf("write to standard output: %w", err)
+	switch isFile := o.out != "-" && !o.device; {
+	case o.out == "":
+		return errors.New("no output: want -o and a file, - for standard output, or a device")
+	case o.json && o.quiet:
+		return errors.New("both --json and -q: want one of them")
+	case o.out == "-" && o.device:
+		return errors.New("--device with the output -: want the name of a device")
+	case o.out == "-" && isTerminal(e.stdout):
+		return errors.New("standard output is a terminal: want it to be a file or a pipe")
+	case o.device && o.format != formats[0]:
+		return fmt.Errorf("--format %s with --device: want raw", o.format.name)
+	case o.out == "-" && !o.format.stream:
+		return fmt.Errorf("--format %s with the output -: want a file, to its start goes what is known last", o.format.name)
+	case (o.compression != 0 || o.clusterSize != 0) && o.format.name != "qcow2":
+		return fmt.Errorf("--compress and --cluster-size with the format %s: want qcow2", o.format.name)
+	case o.bmap && !isFile, o.split && !isFile:
+		return errors.New("--bmap and --split make files beside the image: want -o and a file")
+	case o.bmap && !o.format.bmap:
+		return fmt.Errorf("--bmap with the format %s: want raw or zst, which bmaptool copies from", o.format.name)
+	case o.manifest == "-":
+		return errors.New("--manifest -: want a file")
 	}
-	return n, err
+	return nil
 }

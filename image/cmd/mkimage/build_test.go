@@ -14,7 +14,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 
 	"github.com/drivebay/drivebay/fixture"
@@ -38,6 +37,14 @@ func writeNoise(t *testing.T, size int) string {
 	_, _ = rand.NewChaCha8([32]byte{}).Read(b)
 	require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(name), "noise"), b, 0o644))
 	return name
+}
+
+// readAll returns what is in a file or on a device.
+func readAll(t *testing.T, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	require.NoError(t, err)
+	return b
 }
 
 // names returns the names of the files in a directory.
@@ -105,72 +112,6 @@ writing backup partition table
 		require.Contains(t, errs, "disk.img.zst: disk of 83 MiB, ")
 		require.Equal(t, string(want), runTool(t, fixture.RequireTool(t, "zstd"), "-dcq", name))
 	})
-}
-
-// TestZstdIsReproducible wants the same bytes on any number of CPUs, from chunks
-// of all kinds: zeros, noise, text, and a last one that is shorter.
-func TestZstdIsReproducible(t *testing.T) {
-	const size = 9*chunkSize + 12345
-	image := make([]byte, size)
-	_, _ = rand.NewChaCha8([32]byte{}).Read(image[chunkSize+5 : 4*chunkSize])
-	copy(image[6*chunkSize-3:], strings.Repeat("drivebay ", 100000))
-	image[size-1] = 1
-
-	var first []byte
-	for _, workers := range []int{1, 2, 5} {
-		var out bytes.Buffer
-		c, err := newCompressor(&out, size, workers)
-		require.NoError(t, err)
-		for off := chunkSize; off < size; {
-			n := min(100_003, size-off)
-			if !bytes.Equal(image[off:off+n], make([]byte, n)) {
-				_, err := c.WriteAt(image[off:off+n], int64(off))
-				require.NoError(t, err)
-			}
-			off += n
-		}
-		n, err := c.close(nil)
-		require.NoError(t, err)
-		require.Equal(t, int64(out.Len()), n)
-		if first == nil {
-			first = out.Bytes()
-		}
-		require.True(t, bytes.Equal(first, out.Bytes()), "%d workers", workers)
-	}
-	d, err := zstd.NewReader(nil)
-	require.NoError(t, err)
-	got, err := d.DecodeAll(first, nil)
-	require.NoError(t, err)
-	require.True(t, bytes.Equal(image, got))
-}
-
-// full is a writer on a full disk.
-type full struct{ left int }
-
-var errFull = errors.New("no space left on device")
-
-func (f *full) Write(p []byte) (int, error) {
-	n := min(len(p), f.left)
-	f.left -= n
-	if n < len(p) {
-		return n, errFull
-	}
-	return n, nil
-}
-
-func TestZstdFails(t *testing.T) {
-	c, err := newCompressor(&full{left: 1000}, 100*chunkSize, 2)
-	require.NoError(t, err)
-	noise := make([]byte, chunkSize)
-	_, _ = rand.NewChaCha8([32]byte{}).Read(noise)
-	for i := range int64(100) {
-		if _, err = c.WriteAt(noise, i*chunkSize); err != nil {
-			break
-		}
-	}
-	require.ErrorIs(t, err, errStopped)
-	_, err = c.close(err)
-	require.ErrorIs(t, err, errFull)
 }
 
 func TestBuildErrors(t *testing.T) {

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"strconv"
 
 	"github.com/google/uuid"
 
@@ -25,6 +27,9 @@ type description struct {
 	// none. omitted is what the plan leaves out.
 	trees   func() []*filetree.Tree
 	omitted func() []string
+	// splitNames are what the files are called that partitions are split off to, by
+	// index, "" for none.
+	splitNames func(*image.Plan) []string
 }
 
 // Plan plans the disk. Its errors tell the place in what describes it.
@@ -96,9 +101,19 @@ func (o *overrides) describeSpec(ctx context.Context, e env, name string) (*desc
 	}
 	return &description{
 		Layout: &l.Layout, sources: l.Sources, plan: l.Plan, close: l.Close,
-		trees:   func() []*filetree.Tree { return l.Trees },
-		omitted: func() []string { return nil },
+		trees:      func() []*filetree.Tree { return l.Trees },
+		omitted:    func() []string { return nil },
+		splitNames: namesOrNumbers,
 	}, nil
+}
+
+// namesOrNumbers returns the names of partitions, or where they have none, their
+// numbers.
+func namesOrNumbers(p *image.Plan) (list []string) {
+	for _, part := range p.Partitions {
+		list = append(list, cmp.Or(part.Name, strconv.Itoa(part.Number)))
+	}
+	return list
 }
 
 func (o *overrides) describeDefinitions(ctx context.Context, dir string) (*description, error) {
@@ -119,5 +134,6 @@ func (o *overrides) describeDefinitions(ctx context.Context, dir string) (*descr
 			}
 			return list
 		},
+		splitNames: func(*image.Plan) []string { return l.SplitNames },
 	}, nil
 }

@@ -29,7 +29,7 @@ type deviceOutput struct {
 // openDevice opens a block device that nobody else uses: the kernel refuses
 // O_EXCL for one that is mounted, or held by another open with O_EXCL, it or any
 // of its partitions (block/bdev.c, bd_may_claim).
-func openDevice(name string) (output, error) {
+func openDevice(name string) (target, error) {
 	info, err := os.Stat(name)
 	if err != nil {
 		return nil, err
@@ -68,7 +68,7 @@ func (d *deviceOutput) fit(p *image.Plan) (*image.Plan, error) { return fitPlan(
 
 func (d *deviceOutput) close() { _ = d.File.Close() }
 
-func (d *deviceOutput) write(ctx context.Context, p *image.Plan, o image.Options) (int64, error) {
+func (d *deviceOutput) write(ctx context.Context, p *image.Plan, o image.Options, beside *companions) (int64, error) {
 	s := &deviceSink{ctx: ctx, f: d.File}
 	o.AnyOrder = true
 	err := p.WriteAt(ctx, s, o)
@@ -89,7 +89,7 @@ func (d *deviceOutput) write(ctx context.Context, p *image.Plan, o image.Options
 	// The kernel may have no parser, or not be told to use it: then there is
 	// nothing to be read again.
 	_ = unix.IoctlSetInt(int(d.Fd()), unix.BLKRRPART, 0)
-	return s.written, nil
+	return s.written, beside.complete(ctx)
 }
 
 // wipe leaves no partition table on a device on which an image is not complete.

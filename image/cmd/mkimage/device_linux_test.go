@@ -40,14 +40,6 @@ func (ones) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// readAll returns what is on a device.
-func readAll(t *testing.T, name string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(name)
-	require.NoError(t, err)
-	return b
-}
-
 func TestBuildDevice(t *testing.T) {
 	fixture.RequireLoop(t)
 	file := filepath.Join(t.TempDir(), "disk.img")

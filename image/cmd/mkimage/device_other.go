@@ -9,7 +9,7 @@ import (
 	"runtime"
 )
 
-func openDevice(name string) (output, error) {
+func openDevice(name string) (target, error) {
 	return nil, fmt.Errorf("write to %s: --device on %s: %w", name, runtime.GOOS, errors.ErrUnsupported)
 }
 

@@ -102,6 +102,8 @@ its own directory. Or it is a directory of systemd's partition definitions: see
              are in bytes. An id that is to come of a root hash is left out.
 `,
 	"build": `mkimage build SPEC -o OUT [--device] [--sync] [--json | -q]
+       [--format FORMAT] [--compress HOW] [--cluster-size SIZE]
+       [--bmap] [--split] [--manifest FILE]
        [--size SIZE] [--seed UUID] [--root DIR]
 
 Builds the disk that SPEC describes and writes it to OUT, which is
@@ -109,8 +111,11 @@ Builds the disk that SPEC describes and writes it to OUT, which is
     disk.img       a file, sparse: what is zero takes no room. It appears when
                    it is complete, in place of what was there; a build that
                    fails or is interrupted leaves nothing.
-    disk.img.zst   the same, compressed by zstd. The bytes do not depend on the
-                   machine. "zstd -d --sparse" unpacks it to a sparse file.
+    disk.img.zst   the same, compressed by zstd, in frames with a seek table
+                   behind them. "zstd -d --sparse" unpacks it to a sparse file.
+    disk.qcow2     for QEMU; what is zero takes no room
+    disk.vhd       for Azure: the raw image with a footer, sparse. The disk grows
+                   to a multiple of 1 MiB; it has to have sectors of 512 bytes.
     -              standard output: all bytes of the image, zeros as well.
     /dev/sdX       a disk, with --device only. ALL THAT IS ON IT IS LOST. It
                    must not be mounted or otherwise in use. Without a size in
@@ -130,6 +135,24 @@ its own directory. Or it is a directory of systemd's partition definitions: see
 
 ` + describeFlags + `    -o OUT     where the image goes
     --device   OUT is a disk, and what is on it may be lost
+    --format FORMAT
+               raw, zst, qcow2, vhd or vhd-dynamic, which is the VHD of Hyper-V
+               that leaves out what is zero. By default it goes by OUT's name,
+               and is raw where that tells nothing.
+    --compress HOW
+               how a qcow2's clusters are compressed: zlib, zstd (QEMU 5.1 and
+               later), or none, the default
+    --cluster-size SIZE
+               the size of a qcow2's clusters, 512 to 2MiB; 64KiB by default
+    --bmap     a map of a raw or zst image beside it (disk.img.bmap), with which
+               "bmaptool copy" writes only what matters to a disk, whatever that
+               held before, and verifies it
+    --split    each partition in a file of its own beside the image, sparse:
+               disk.NAME.raw, by its name or else its number, in definitions by
+               SplitName
+    --manifest FILE
+               a list of the files in the image with their SHA-1 and SHA-256, in
+               SPDX 2.3 (JSON). They are read once more for it.
     --sync     wait until the image is on stable storage; always so for a disk
     --json     progress for machines: an object a line, on standard output, or
                on standard error where the image goes there. All have the key

@@ -9,7 +9,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -23,7 +22,7 @@ func inspectCommand(f *flag.FlagSet) func(context.Context, env, []string) error 
 	asJSON := f.Bool("json", false, "")
 	files := f.Bool("files", false, "")
 	return func(ctx context.Context, e env, args []string) error {
-		if err := refuseCompressed(args[0]); err != nil {
+		if err := refuseConverted(args[0]); err != nil {
 			return err
 		}
 		d, err := image.Open(args[0])
@@ -47,21 +46,6 @@ func inspectCommand(f *flag.FlagSet) func(context.Context, env, []string) error 
 		}
 		return errors.Join(err, w.Flush())
 	}
-}
-
-// refuseCompressed tells that an image is compressed, which would look like no
-// image at all.
-func refuseCompressed(name string) error {
-	f, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	magic := make([]byte, 4)
-	if _, err := io.ReadFull(f, magic); err == nil && string(magic) == "\x28\xb5\x2f\xfd" {
-		return fmt.Errorf("%s is compressed by zstd: unpack it first, by zstd -d --sparse", name)
-	}
-	return nil
 }
 
 // inspector lists the files of a disk.

@@ -113,6 +113,15 @@ func TestInspectErrors(t *testing.T) {
 		_, _, err = mkimage(t, args...)
 		require.EqualError(t, err, packed+" is compressed by zstd: unpack it first, by zstd -d --sparse")
 	}
+	for suffix, want := range map[string]string{
+		"qcow2": " is a qcow2: convert it first, by qemu-img convert -O raw",
+	} {
+		name := filepath.Join(t.TempDir(), "disk."+suffix)
+		_, _, err = mkimage(t, "build", "-q", "-o", name, example)
+		require.NoError(t, err)
+		_, _, err = mkimage(t, "inspect", name)
+		require.EqualError(t, err, name+want)
+	}
 }
 
 func TestUsage(t *testing.T) {
@@ -131,6 +140,14 @@ func TestUsage(t *testing.T) {
 		{[]string{"help", "make"}, "no help for \"make\": want build, plan, inspect or verify\nTry \"mkimage help\"."},
 		{[]string{"build", example}, "no output: want -o and a file, - for standard output, or a device\nTry \"mkimage help build\"."},
 		{[]string{"build", example, "-o", out, "-q", "--json"}, "both --json and -q: want one of them\nTry \"mkimage help build\"."},
+		{[]string{"build", example, "-o", out, "--format", "vmdk"}, "invalid value \"vmdk\" for flag -format: want raw, zst, qcow2, vhd or vhd-dynamic\nTry \"mkimage help build\"."},
+		{[]string{"build", example, "-o", out, "--format", "qcow2", "--bmap"}, "--bmap with the format qcow2: want raw or zst, which bmaptool copies from\nTry \"mkimage help build\"."},
+		{[]string{"build", example, "-o", out, "--compress", "zstd"}, "--compress and --cluster-size with the format raw: want qcow2\nTry \"mkimage help build\"."},
+		{[]string{"build", example, "-o", out + ".qcow2", "--compress", "lzma"}, "invalid value \"lzma\" for flag -compress: want none, zlib or zstd\nTry \"mkimage help build\"."},
+		{[]string{"build", example, "-o", out, "--device", "--format", "qcow2"}, "--format qcow2 with --device: want raw\nTry \"mkimage help build\"."},
+		{[]string{"build", example, "-o", "-", "--format", "qcow2"}, "--format qcow2 with the output -: want a file, to its start goes what is known last\nTry \"mkimage help build\"."},
+		{[]string{"build", example, "-o", "-", "--split"}, "--bmap and --split make files beside the image: want -o and a file\nTry \"mkimage help build\"."},
+		{[]string{"build", example, "-o", out, "--manifest", "-"}, "--manifest -: want a file\nTry \"mkimage help build\"."},
 		{[]string{"build", example, "-o", "-", "--device"}, "--device with the output -: want the name of a device\nTry \"mkimage help build\"."},
 	} {
 		_, _, err := mkimage(t, tc.args...)

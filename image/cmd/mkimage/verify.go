@@ -24,7 +24,7 @@ func verifyCommand(f *flag.FlagSet) func(context.Context, env, []string) error {
 	files := f.Bool("files", false, "")
 	asJSON := f.Bool("json", false, "")
 	return func(ctx context.Context, e env, args []string) error {
-		if err := refuseCompressed(args[0]); err != nil {
+		if err := refuseConverted(args[0]); err != nil {
 			return err
 		}
 		l, err := o.describe(ctx, e, args[1])
