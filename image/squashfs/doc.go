@@ -1,5 +1,6 @@
 // Package squashfs writes squashfs file systems: read-only, compressed, as small as
-// they can be, which the kernel mounts and unsquashfs unpacks.
+// they can be, which the kernel mounts and unsquashfs unpacks. It reads them, too,
+// whoever has made them: see [Open].
 //
 // A [FileSystem] says what there is to be. Its Plan compresses the tree, and the
 // plan's Write copies the result to the volume:
@@ -50,6 +51,15 @@
 // which they were read. Memory is bounded by the number of CPUs times the block
 // size, but for some 30 bytes for each file, and 60 more for one that is as long as
 // another and differs from it.
+//
+// # Reading
+//
+// [Open] shows the files of an image as an [io/fs.FS] and as a [filetree.Tree],
+// with all that the format holds: owners, devices, hard links, holes, extended
+// attributes. It reads gzip, zstd, lz4, xz (without filters for machine code) and
+// what is not compressed; lzo and lzma are refused. Nothing has to be trusted: what
+// a volume says is checked against its size and the format's limits before memory
+// is made room for, and what contradicts itself is a [volume.ErrDamaged].
 //
 // # Determinism
 //

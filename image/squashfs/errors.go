@@ -18,6 +18,8 @@ var (
 	// ErrOption reports a field of [FileSystem] or of the geometry that is out
 	// of its range.
 	ErrOption = errors.New("bad option")
+	// ErrNotSquashfs reports a volume that [Open] finds to be no squashfs.
+	ErrNotSquashfs = errors.New("no squashfs")
 	// ErrClosed reports the use of a [FileSystem] that has been closed, or of a
 	// plan of it.
 	ErrClosed = errors.New("file system is closed")

@@ -1,309 +1,98 @@
 package squashfs
 
 import (
-	"bytes"
-	"context"
-	"crypto/sha256"
-	"errors"
+	"encoding/binary"
+	"fmt"
 	"io"
-	"sync"
+	"math"
 
-	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/rofs"
+	"github.com/drivebay/drivebay/image/volume"
 )
 
-// The contents go through three kinds of goroutines: one reads the files in the
-// order of their inodes and cuts them into blocks, one for each CPU compresses
-// blocks, in any order, and one takes them in the order in which they were read
-// and writes them to the spool, the inodes between them. So nothing that is
-// written depends on how many CPUs there are, and there are never more blocks in
-// memory than jobs.
-
-// job is a block on its way. Jobs are used again and again.
-type job struct {
-	in, buf []byte // the block, and the room for it
-	out     []byte // the block compressed
-	raw     bool   // it is no shorter so
-	zero    bool   // it is nothing but zeros
-	wantSum bool   // whoever writes it asks for the checksum
-	sum     [sha256.Size]byte
-	err     error
-	done    chan struct{} // gets one when all of this is known
+// Reader is the files of a squashfs that somebody has made, to be read: an
+// [io/fs.ReadLinkFS] with Open, Stat, Lstat, ReadLink, ReadDir and ReadFile, and a
+// [filetree.TreeFS], whose Tree has all that the volume holds. It may be used by
+// several goroutines.
+//
+// Symbolic links are followed as if the volume were the root file system, and
+// names need not be UTF-8. Regular files are an io.ReaderAt and io.Seeker. The Sys
+// of a file info is a [*filetree.Entry] with owner, time, device, extended
+// attributes and the ranges that hold data.
+//
+// Of what is decompressed, a Reader remembers some 5 MiB at most.
+type Reader struct {
+	*rofs.FS
+	v *readVolume
 }
 
-// step is what the writing goroutine does next.
-type step struct {
-	kind  stepKind
-	node  filetree.Node // stepFile, stepOther
-	job   *job          // stepBlock, stepFragment
-	count uint32        // stepHoles: how many blocks
-	bytes int64         // stepHoles: and how many bytes
-	tail  tailPlace     // stepFile
-	sum   bool          // stepFile: there may have been another with the same blocks
-}
+// maxRatio is how many times larger than its volume what it holds is taken for
+// possible where memory is needed for it: a file to be read whole, and a list of
+// ranges of data.
+const maxRatio = 1024
 
-type stepKind uint8
-
-const (
-	stepBlock    stepKind = iota // another block of a file
-	stepHoles                    // blocks of a file that have nothing in them
-	stepFile                     // a regular file, whose blocks were before it
-	stepOther                    // any other file but a directory
-	stepFragment                 // a block of files' tails
-)
-
-// stepsAhead is how far the reading may be before the writing, in steps: files
-// without a block of their own hold no job.
-const stepsAhead = 1024
-
-// errStopped ends the reading where the writing has met an error.
-var errStopped = errors.New("stopped")
-
-// reader reads all files.
-type reader struct {
-	*builder
-	free     chan *job
-	work     chan *job
-	steps    chan step
-	block    *job // that is being filled
-	fragment *job // that is being filled, nil before the first
-	number   uint32
-	tailAt   map[[sha256.Size]byte]tailPlace
-}
-
-// contents reads, compresses and writes all contents, and the inodes of all that
-// are not directories.
-func (b *builder) contents(workers int) error {
-	jobs := 2*workers + 4 // the reader holds up to three
-	r := &reader{
-		builder: b,
-		free:    make(chan *job, jobs),
-		work:    make(chan *job, jobs),
-		steps:   make(chan step, stepsAhead),
-		tailAt:  map[[sha256.Size]byte]tailPlace{},
+// Open opens the volume of size bytes that r reads. Nothing but the superblock is
+// read before it is asked for. The caller keeps owning r, and no one may write to
+// it.
+//
+// A volume that is none is an [ErrNotSquashfs]; one of another version than 4.0,
+// or compressed by lzo, lzma or filters of xz for machine code, a
+// [volume.ErrFeature]. What makes no sense is a [volume.ErrDamaged], here and
+// whenever something is read. The format has no checksums: what is damaged in a
+// file that is not compressed, or by lz4, may not show.
+func Open(r io.ReaderAt, size int64) (*Reader, error) {
+	v := &readVolume{r: r, size: size}
+	if err := v.readSuperblock(); err != nil {
+		return nil, fmt.Errorf("squashfs: %w", err)
 	}
-	for range jobs {
-		r.free <- &job{done: make(chan struct{}, 1)}
+	v.meta.max = cachedMeta
+	v.data.max = max(minCachedData, cachedData/int(v.sb.BlockSize))
+	var err error
+	if v.decompress, err = newDecompressor(v.sb.Compression, int(v.sb.BlockSize)); err != nil {
+		return nil, fmt.Errorf("squashfs: %w", err)
 	}
-	compressors := make([]compressor, workers)
-	for i := range compressors {
-		var err error
-		if compressors[i], err = b.newCompressor(); err != nil {
-			return err
+	return &Reader{rofs.New(v, min(size, math.MaxInt64/maxRatio)*maxRatio), v}, nil
+}
+
+// Info describes the volume as its superblock does. Size is where it ends, and
+// Files the number of inodes: further names of a file do not count. There is no
+// error.
+func (r *Reader) Info() (volume.Info, error) {
+	used := int64(r.v.sb.BytesUsed)
+	return volume.Info{Format: "squashfs", Size: used, Used: used, Files: int64(r.v.sb.Inodes)}, nil
+}
+
+// readVolume reads the structures of a volume.
+type readVolume struct {
+	r          io.ReaderAt
+	size       int64
+	sb         superblock
+	decompress decompressor
+	meta, data cache
+	listed     listed
+}
+
+// Root returns the inode of the root directory.
+func (v *readVolume) Root() rofs.ID { return rofs.ID(v.sb.RootInode) }
+
+// damaged returns a [volume.ErrDamaged].
+func damaged(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", volume.ErrDamaged, fmt.Errorf(format, args...))
+}
+
+// readAt returns n bytes from a place on, all of which have to be in the volume.
+func (v *readVolume) readAt(at uint64, n int, what string) ([]byte, error) {
+	if used := v.sb.BytesUsed; at < superblockLen || at > used || uint64(n) > used-at {
+		return nil, damaged("%s is %d bytes at %d: want them from %d to %d", what, n, at, superblockLen, used)
+	}
+	b := make([]byte, n)
+	if k, err := v.r.ReadAt(b, int64(at)); k < n {
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
 		}
+		return nil, fmt.Errorf("read %s, %d bytes at %d: %w", what, n, at, err)
 	}
-	var wg sync.WaitGroup
-	for _, c := range compressors {
-		wg.Go(func() {
-			for j := range r.work {
-				j.run(c)
-				j.done <- struct{}{}
-			}
-		})
-	}
-	w := &writer{builder: b, free: r.free, sums: sha256.New(), runs: map[[sha256.Size]byte]int64{}}
-	wg.Go(func() { w.run(r.steps) })
-
-	err := r.readAll()
-	close(r.work)
-	close(r.steps)
-	wg.Wait()
-	if w.err != nil {
-		return w.err
-	}
-	return err
+	return b, nil
 }
 
-// run does what can be done to a block by itself.
-func (j *job) run(c compressor) {
-	if j.zero = isZero(j.in); j.zero {
-		return
-	}
-	if j.wantSum {
-		j.sum = sha256.Sum256(j.in)
-	}
-	j.raw = true
-	if c != nil {
-		j.out, j.err = c.compress(j.out, j.in)
-		j.raw = len(j.out) >= len(j.in)
-	}
-}
-
-// isZero reports whether there are nothing but zeros in b.
-func isZero(b []byte) bool {
-	return len(b) == 0 || b[0] == 0 && bytes.Equal(b[1:], b[:len(b)-1])
-}
-
-// stopped returns an error if there is no use in reading on.
-func (r *reader) stopped() error {
-	if r.failed.Load() {
-		return errStopped
-	}
-	if r.ctx.Err() != nil {
-		return context.Cause(r.ctx)
-	}
-	return nil
-}
-
-func (r *reader) readAll() error {
-	for _, id := range r.nodeOf {
-		n := r.tree.Node(int(id))
-		if err := r.stopped(); err != nil {
-			return err
-		}
-		switch {
-		case n.IsDir():
-		case basicType(n) != typeRegular:
-			r.steps <- step{kind: stepOther, node: n}
-		default:
-			if err := r.file(n); err != nil {
-				return err
-			}
-		}
-	}
-	r.endFragment(r.fragment)
-	return nil
-}
-
-// newJob returns an empty job. Each is given its room when it is first used:
-// small trees need few.
-func (r *reader) newJob() *job {
-	j := <-r.free
-	if j.buf == nil {
-		j.buf = make([]byte, r.blockSize)
-	}
-	j.in, j.wantSum = j.buf[:0], false
-	return j
-}
-
-// submit has a job done, and what comes of it written in its turn.
-func (r *reader) submit(kind stepKind, j *job) {
-	r.work <- j
-	r.steps <- step{kind: kind, job: j}
-}
-
-// fileReader reads one file.
-type fileReader struct {
-	*reader
-	size   int64
-	packed bool  // its tail goes into a fragment
-	sum    bool  // another may have the same blocks
-	next   int64 // the block that is being filled
-	tail   tailPlace
-	// filled is a fragment that had no room for the tail any more.
-	filled *job
-}
-
-// file reads a regular file.
-func (r *reader) file(n filetree.Node) error {
-	f := &fileReader{reader: r, size: n.Size(), packed: r.packsTail(n.Size()), sum: r.sameSize[n.Size()], tail: noTail}
-	if f.size > 0 {
-		if err := n.Stream(f.data); err != nil {
-			return err
-		}
-	}
-	f.end()
-	r.steps <- step{kind: stepFile, node: n, tail: f.tail, sum: f.sum}
-	r.endFragment(f.filled)
-	return nil
-}
-
-// data reads a range of the file.
-func (f *fileReader) data(from io.Reader, at filetree.Range) error {
-	for at.Length > 0 {
-		if err := f.stopped(); err != nil {
-			return err
-		}
-		f.moveTo(at.Offset / f.blockSize)
-		if f.block == nil {
-			f.block = f.newJob()
-		}
-		in := int(at.Offset % f.blockSize)
-		k := int(min(at.Length, f.blockSize-int64(in)))
-		b := f.block
-		clear(b.buf[len(b.in):in])
-		if _, err := io.ReadFull(from, b.buf[in:in+k]); err != nil {
-			return err
-		}
-		b.in = b.buf[:in+k]
-		at.Offset += int64(k)
-		at.Length -= int64(k)
-	}
-	return nil
-}
-
-// moveTo ends the block that is being filled, if another is to be filled next.
-func (f *fileReader) moveTo(block int64) {
-	if block > f.next && f.block != nil && len(f.block.in) > 0 {
-		f.endBlock()
-	}
-	if block > f.next {
-		f.holes(block - f.next)
-	}
-}
-
-// end ends the file.
-func (f *fileReader) end() { f.moveTo((f.size + f.blockSize - 1) / f.blockSize) }
-
-// holes adds blocks without data.
-func (f *fileReader) holes(count int64) {
-	bytes := min(count*f.blockSize, f.size-f.next*f.blockSize)
-	f.steps <- step{kind: stepHoles, count: uint32(count), bytes: bytes}
-	f.next += count
-}
-
-// endBlock ends the block that is being filled, what is left of it being a hole.
-func (f *fileReader) endBlock() {
-	b := f.block
-	size := min(f.blockSize, f.size-f.next*f.blockSize)
-	clear(b.buf[len(b.in):size])
-	b.in = b.buf[:size]
-	if f.packed && size < f.blockSize {
-		f.pack()
-		return
-	}
-	f.next++
-	b.wantSum = f.sum
-	f.submit(stepBlock, b)
-	f.block = nil
-}
-
-// pack puts the block that is being filled, which is the last, into a fragment,
-// unless it is in one.
-func (f *fileReader) pack() {
-	tail := f.block.in
-	f.block.in = f.block.buf[:0]
-	if isZero(tail) {
-		f.holes(1)
-		return
-	}
-	f.next++
-	var sum [sha256.Size]byte
-	same := f.tailsOf[len(tail)] > 1
-	if same {
-		sum = sha256.Sum256(tail)
-		if at, ok := f.tailAt[sum]; ok {
-			f.tail = at
-			return
-		}
-	}
-	if f.fragment != nil && len(f.fragment.in)+len(tail) > int(f.blockSize) {
-		// It comes behind the file, which may yet be found to be a double.
-		f.filled, f.fragment = f.fragment, nil
-		f.number++
-	}
-	if f.fragment == nil {
-		f.fragment = f.newJob()
-	}
-	f.tail = tailPlace{f.number, uint32(len(f.fragment.in))}
-	f.fragment.in = append(f.fragment.in, tail...)
-	if same {
-		f.tailAt[sum] = f.tail
-	}
-}
-
-// endFragment has a fragment written, if there is one.
-func (r *reader) endFragment(j *job) {
-	if j != nil {
-		r.submit(stepFragment, j)
-	}
-}
+var le = binary.LittleEndian

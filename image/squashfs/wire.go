@@ -9,6 +9,7 @@ import "encoding/binary"
 const (
 	magic         = 0x73717368
 	superblockLen = 96
+	maxNameLen    = 256     // SQUASHFS_NAME_LEN
 	metaBlockLen  = 8192    // of tables, before compression
 	metaRaw       = 1 << 15 // in the length of a block of metadata: it is not compressed
 	dataRaw       = 1 << 24 // the same for a block of data
@@ -149,6 +150,9 @@ type xattrID struct {
 	Xattrs      metaRef
 	Count, Size uint32
 }
+
+// xattrTableLen is the size of an xattrTable.
+const xattrTableLen = 16
 
 // xattrTable is squashfs_xattr_id_table. An index follows.
 type xattrTable struct {
