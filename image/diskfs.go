@@ -8,7 +8,6 @@ import (
 	"github.com/diskfs/go-diskfs/backend"
 	"github.com/diskfs/go-diskfs/filesystem"
 	"github.com/diskfs/go-diskfs/filesystem/iso9660"
-	"github.com/diskfs/go-diskfs/filesystem/squashfs"
 
 	"github.com/drivebay/drivebay/image/filetree"
 )
@@ -18,8 +17,7 @@ type diskFSReader func(b backend.Storage, size, start, sector int64) (filesystem
 
 // diskFSReaders are the readers of go-diskfs by format.
 var diskFSReaders = map[string]diskFSReader{
-	"squashfs": newDiskFSReader(squashfs.Read),
-	"iso9660":  newDiskFSReader(iso9660.Read),
+	"iso9660": newDiskFSReader(iso9660.Read),
 }
 
 // newDiskFSReader gives a reader of one file system the type that all have in common.
@@ -41,10 +39,9 @@ func openDiskFS(read diskFSReader, r *io.SectionReader) (files fs.FS, err error)
 }
 
 // diskFS is a file system that go-diskfs 1.9.4 reads, mended where it can be from
-// outside: much that is damaged is a panic, and owners, attributes and targets of
-// links are in types of its own. What cannot be mended: the numbers of devices are
-// 0:0, hard links do not show, and a file on ISO 9660 loses a dot that its name
-// begins with.
+// outside: much that is damaged is a panic, and owners and targets of links are in
+// types of its own. What cannot be mended: the numbers of devices are 0:0, hard
+// links do not show, and a file loses a dot that its name begins with.
 type diskFS struct{ filesystem.FileSystem }
 
 // mend makes an error of a panic.
@@ -86,8 +83,7 @@ func (d diskFS) Stat(name string) (info fs.FileInfo, err error) {
 	return newDiskInfo(info), nil
 }
 
-// Lstat makes diskFS an [fs.ReadLinkFS]. Neither of the readers follows links in
-// Stat.
+// Lstat makes diskFS an [fs.ReadLinkFS]. Stat follows no links.
 func (d diskFS) Lstat(name string) (fs.FileInfo, error) { return d.Stat(name) }
 
 // ReadLink returns the target of a symbolic link.
@@ -111,13 +107,7 @@ type diskInfo struct {
 
 func newDiskInfo(info fs.FileInfo) fs.FileInfo {
 	i := &diskInfo{FileInfo: info}
-	switch s := info.Sys().(type) {
-	case *squashfs.StatT:
-		i.entry = filetree.Entry{UID: s.UID, GID: s.GID, Target: s.LinkTarget}
-		for name, value := range s.Xattrs {
-			i.entry.Xattrs = append(i.entry.Xattrs, filetree.Xattr{Name: name, Value: []byte(value)})
-		}
-	case *iso9660.StatT:
+	if s, ok := info.Sys().(*iso9660.StatT); ok {
 		i.entry = filetree.Entry{UID: s.UID, GID: s.GID, Target: s.LinkTarget}
 	}
 	return i

@@ -16,7 +16,7 @@
 // fat.FileSystem of a filetree.Tree, [Raw] bytes, or one of your own.
 //
 // [Open] reads disks, those of others included, and [Disk.FS] the files in them:
-// ext2, ext3, ext4 and FAT with all that they hold, squashfs and ISO 9660.
+// ext2, ext3, ext4, FAT and squashfs with all that they hold, and ISO 9660.
 //
 // # Reproducible images
 //

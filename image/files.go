@@ -8,6 +8,7 @@ import (
 
 	"github.com/drivebay/drivebay/image/ext4"
 	"github.com/drivebay/drivebay/image/fat"
+	"github.com/drivebay/drivebay/image/squashfs"
 	"github.com/drivebay/drivebay/image/volume"
 )
 
@@ -21,13 +22,15 @@ type reader interface {
 // readers are the readers of our own by format.
 var readers = map[string]func(r io.ReaderAt, size int64) (reader, error){
 	"ext2": readExt, "ext3": readExt, "ext4": readExt,
-	"vfat": func(r io.ReaderAt, size int64) (reader, error) { return fat.Open(r, size) },
+	"vfat":     func(r io.ReaderAt, size int64) (reader, error) { return fat.Open(r, size) },
+	"squashfs": func(r io.ReaderAt, size int64) (reader, error) { return squashfs.Open(r, size) },
 }
 
 func readExt(r io.ReaderAt, size int64) (reader, error) { return ext4.Open(r, size) }
 
-// FS returns the files of a partition: of ext2, ext3, ext4 and FAT by [ext4.Open]
-// and [fat.Open], with all that these hold; of squashfs and ISO 9660 by go-diskfs.
+// FS returns the files of a partition: of ext2, ext3, ext4, FAT and squashfs by
+// [ext4.Open], [fat.Open] and [squashfs.Open], with all that these hold; of ISO
+// 9660 by go-diskfs.
 // All others are an [ErrFormat], as is a volume that cannot be read. It is good
 // until the disk is closed.
 //
@@ -53,7 +56,7 @@ func (d *Disk) FS(number int) (fs.FS, error) {
 }
 
 // Measure fills in Used and Files of the partitions whose formats tell: ext2, ext3,
-// ext4 and FAT. Of a FAT it reads all directories. What cannot be read is left as
+// ext4, FAT and squashfs. Of a FAT it reads all directories. What cannot be read is left as
 // it is, and the error says why, for each partition.
 func (d *Disk) Measure() error {
 	var errs []error
