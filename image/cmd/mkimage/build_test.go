@@ -184,12 +184,12 @@ func TestBuildIsCancelled(t *testing.T) {
 	spec := writeNoise(t, 32<<20)
 	stop := errors.New("stop")
 	for _, event := range []string{"plan", "progress"} {
-		for _, out := range []string{"disk.img", "disk.img.zst"} {
+		for _, out := range []string{"disk.img", "disk.img.zst", "disk.qcow2", "disk.vhd"} {
 			t.Run(event+" "+out, func(t *testing.T) {
 				dir := t.TempDir()
 				ctx, cancel := context.WithCancelCause(t.Context())
 				w := &onEvent{event: event, do: func() { cancel(stop) }}
-				err := run(ctx, []string{"build", "--json", spec, "-o", filepath.Join(dir, out)}, nil, w, w)
+				err := run(ctx, []string{"build", "--json", spec, "-o", filepath.Join(dir, out), "--split"}, nil, w, w)
 				require.ErrorIs(t, err, stop)
 				require.Empty(t, names(t, dir))
 				require.NotContains(t, w.String(), `"event":"done"`)

@@ -116,11 +116,8 @@ func (i *inspector) textFiles() error {
 
 // modeString returns type and permissions as ls prints them.
 func modeString(mode uint16) string {
-	letters := map[uint16]byte{
-		0o140000: 's', 0o120000: 'l', 0o100000: '-', 0o060000: 'b', 0o040000: 'd', 0o020000: 'c', 0o010000: 'p',
-	}
 	b := []byte("?rwxrwxrwx")
-	b[0] = letters[mode&0o170000]
+	b[0] = fileTypes[mode&filetree.ModeType].letter
 	for i := range 9 {
 		if mode&(0o400>>i) == 0 {
 			b[1+i] = '-'
@@ -221,10 +218,19 @@ func record(partition int, n filetree.Node) fileRecord {
 	return r
 }
 
-// typeNames are the types of files by the bits of st_mode.
-var typeNames = map[uint16]string{
-	0o140000: "socket", 0o120000: "symlink", 0o100000: "file", 0o060000: "block", 0o040000: "directory",
-	0o020000: "char", 0o010000: "fifo",
+// fileTypes are the types of files: the letter that ls has for them, and the name
+// that they have for machines.
+var fileTypes = map[uint16]struct {
+	letter byte
+	name   string
+}{
+	filetree.ModeSocket:  {'s', "socket"},
+	filetree.ModeSymlink: {'l', "symlink"},
+	filetree.ModeRegular: {'-', "file"},
+	filetree.ModeBlock:   {'b', "block"},
+	filetree.ModeDir:     {'d', "directory"},
+	filetree.ModeChar:    {'c', "char"},
+	filetree.ModeFIFO:    {'p', "fifo"},
 }
 
-func typeName(n filetree.Node) string { return typeNames[n.UnixMode()&0o170000] }
+func typeName(n filetree.Node) string { return fileTypes[n.UnixMode()&filetree.ModeType].name }

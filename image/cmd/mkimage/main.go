@@ -32,9 +32,9 @@ func main() { os.Exit(mainStatus()) }
 
 // mainStatus runs the command and returns its exit status.
 func mainStatus() int {
-	// Trees of files are large, live for the whole run and hold few pointers,
-	// while hardly any garbage is made beside them: collecting early costs next to
-	// nothing, and by default the heap would grow to twice the trees.
+	// Buffers are kept and used again, and large trees lie in temporary files, so
+	// that there is hardly any garbage: to collect it early costs next to nothing,
+	// and by default the heap would grow to twice of what is in use.
 	debug.SetGCPercent(25)
 
 	ctx, cancel := context.WithCancelCause(context.Background())

@@ -68,7 +68,7 @@ func testSignal(t *testing.T, cmd *exec.Cmd, signal syscall.Signal, status int, 
 // TestKill kills a build that is under way. What there is afterwards is nothing,
 // or where it was faster, all of the image.
 func TestKill(t *testing.T) {
-	for _, out := range []string{"disk.img", "disk.img.zst"} {
+	for _, out := range []string{"disk.img", "disk.img.zst", "disk.qcow2"} {
 		spec := writeNoise(t, 32<<20)
 		whole := filepath.Join(t.TempDir(), out)
 		_, _, err := mkimage(t, "build", "-q", spec, "-o", whole)

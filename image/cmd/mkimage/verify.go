@@ -116,12 +116,7 @@ var holds = map[string]filetree.DiffOptions{
 		Aspects:        filetree.AspectName | filetree.AspectType | filetree.AspectModTime | filetree.AspectSize | filetree.AspectContent,
 		TimeResolution: 2 * time.Second,
 	},
-	// What go-diskfs knows of it.
-	"squashfs": {
-		Aspects: filetree.AspectName | filetree.AspectType | filetree.AspectMode | filetree.AspectOwner | filetree.AspectModTime |
-			filetree.AspectTarget | filetree.AspectSize | filetree.AspectContent,
-		TimeResolution: time.Second,
-	},
+	"squashfs": {Aspects: filetree.DefaultAspects, TimeResolution: time.Second},
 }
 
 // isAsMade reports whether a difference is one that the build has made: what it
