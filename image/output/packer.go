@@ -20,7 +20,7 @@ type block struct {
 
 // packer is a sink that cuts a disk into blocks, packs them on several CPUs, and
 // hands them on in their order. Blocks that nothing is written to are left out.
-// Its memory is three blocks and what becomes of them for each worker.
+// Its memory is two blocks and what becomes of them for each worker.
 type packer struct {
 	size      int64 // of the disk
 	blockSize int64
@@ -44,7 +44,7 @@ func defaultWorkers() int { return min(runtime.GOMAXPROCS(0), 8) }
 // newPacker starts a packer. pack appends what becomes of data to dst; it is called
 // by all workers. put is called by one goroutine.
 func newPacker(size, blockSize int64, workers int, pack func(dst, data []byte) []byte, put func(b *block) error) *packer {
-	count := 3 * workers
+	count := 2 * workers
 	p := &packer{
 		size: size, blockSize: blockSize, put: put,
 		free: make(chan *block, count), jobs: make(chan *block, count), order: make(chan *block, count),
