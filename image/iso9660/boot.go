@@ -57,6 +57,10 @@ type BootEntry struct {
 	// long, and a checksum, as isolinux.bin and GRUB's eltorito.img want it. The
 	// file has to be one of BIOS, of at least 64 bytes, and is read into memory.
 	InfoTable bool
+	// GRUB writes to the bytes 2548 to 2555 as well where the rest of the file is,
+	// for GRUB's boot_hybrid.img as a hybrid volume's boot code. It takes an
+	// InfoTable.
+	GRUB bool
 }
 
 const (
@@ -72,6 +76,15 @@ const (
 	// could load.
 	infoTableEnd = 64
 	maxInfoFile  = math.MaxUint16 * sectorSize
+)
+
+// What of GRUB is where (grub-core/boot/i386/pc: cdboot.S, diskboot.S, boot.S;
+// xorrisofs(1), --grub2-boot-info and --grub2-mbr). Its image for discs is cdboot.img
+// and behind it, from grubCore on, in sectors, what boot_hybrid.img loads: first a
+// sector that has to know, at grubListAt of the file, where the next is.
+const (
+	grubCore   = 4
+	grubListAt = grubCore*sectorSize + 500
 )
 
 // bootImage is a boot image in its place.
@@ -103,6 +116,9 @@ func (p *plan) findBoot() error {
 		}
 		if b.InfoTable && (b.Path == "" || b.Platform != BIOS || b.size < infoTableEnd || b.size > maxInfoFile) {
 			return badOption(b.name+"info table", b.InfoTable, fmt.Sprintf("none but in a file at a path, for BIOS, of %d to %d bytes", infoTableEnd, maxInfoFile))
+		}
+		if b.GRUB && (!b.InfoTable || b.size < grubListAt+8) {
+			return badOption(b.name+"GRUB", b.GRUB, fmt.Sprintf("none but with an info table, in a file of at least %d bytes", grubListAt+8))
 		}
 		p.boot = append(p.boot, b)
 	}
@@ -193,9 +209,9 @@ func (b *bootImage) loadSectors() uint16 {
 	return uint16(all)
 }
 
-// putInfoTable writes the info table of a file that begins at a block
-// (genisoimage(1), EL TORITO BOOT INFORMATION TABLE).
-func putInfoTable(file []byte, block uint32) {
+// putInfo writes into a boot image where it is: its info table (genisoimage(1), EL
+// TORITO BOOT INFORMATION TABLE), and what GRUB wants besides.
+func (b *bootImage) putInfo(file []byte) {
 	sum := uint32(0)
 	var word [4]byte
 	for i := infoTableEnd; i < len(file); i += len(word) {
@@ -204,7 +220,13 @@ func putInfoTable(file []byte, block uint32) {
 		sum += binary.LittleEndian.Uint32(word[:])
 	}
 	clear(file[8:infoTableEnd])
-	for i, v := range [...]uint32{firstDescriptor, block, uint32(len(file)), sum} {
+	for i, v := range [...]uint32{firstDescriptor, b.at, uint32(len(file)), sum} {
 		binary.LittleEndian.PutUint32(file[8+4*i:], v)
 	}
+	if b.GRUB {
+		binary.LittleEndian.PutUint64(file[grubListAt:], b.sector()+grubCore+1)
+	}
 }
+
+// sector returns where the image begins, in sectors of a disk.
+func (b *bootImage) sector() uint64 { return uint64(b.at) * (blockSize / sectorSize) }

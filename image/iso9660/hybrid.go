@@ -19,9 +19,9 @@ import (
 // the volume. Else it is an MBR with one partition of type 0x17 that is the whole
 // volume, as isohybrid(1) has it.
 type Hybrid struct {
-	// BootCode is what a BIOS runs: isohdpfx.bin of ISOLINUX, of which the image
-	// is the first boot entry for BIOS. It has at most 432 bytes; what it loads
-	// is told behind them. None is none.
+	// BootCode is what a BIOS runs: isohdpfx.bin of ISOLINUX, or the first 432
+	// bytes of GRUB's boot_hybrid.img. It has at most 432 bytes; where the first
+	// boot entry for BIOS is, which it loads, is told behind them. None is none.
 	BootCode []byte
 }
 
@@ -115,7 +115,11 @@ func (p *plan) masterBootRecord() []byte {
 	b := make([]byte, sectorSize)
 	copy(b, p.options.Hybrid.BootCode)
 	if i := p.options.firstBoot(BIOS); i >= 0 && len(p.options.Hybrid.BootCode) > 0 {
-		binary.LittleEndian.PutUint64(b[bootBlockAt:], uint64(p.boot[i].at)*(blockSize/sectorSize))
+		at := p.boot[i].sector()
+		if p.boot[i].GRUB {
+			at += grubCore
+		}
+		binary.LittleEndian.PutUint64(b[bootBlockAt:], at)
 	}
 	const active, protective, hidden = 0x80, 0xee, 0x17
 	e := b[partitionsAt : partitionsAt+16]
@@ -163,7 +167,7 @@ func (p *plan) gptEntries() []byte {
 		next = next[gptEntryLen:]
 		putGUID(e, espType)
 		putGUID(e[16:], p.derive(image.name))
-		first := uint64(image.at) * (blockSize / sectorSize)
+		first := image.sector()
 		binary.LittleEndian.PutUint64(e[32:], first)
 		binary.LittleEndian.PutUint64(e[40:], first+uint64((image.size+sectorSize-1)/sectorSize)-1)
 		for i, u := range utf16.Encode([]rune("EFI boot image")) {

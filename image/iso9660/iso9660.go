@@ -71,7 +71,9 @@ type FileSystem struct {
 func (fs *FileSystem) level() Level { return cmp.Or(fs.Level, Level3) }
 
 // Plan lays the file system out. It implements [volume.Content]. A geometry
-// without a size gives the smallest volume that holds the tree.
+// without a size gives a volume that holds the tree, and behind it 300 KiB of
+// zeros: there are drives and loaders that read ahead, and fail at the end. Those
+// are the first to go where a size is given.
 //
 // The geometry's SectorSize may be 512, 1024 or 2048 bytes: no system reads a
 // volume from larger ones. What does not fit is a [*volume.SizeError] of "bytes".

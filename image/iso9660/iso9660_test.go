@@ -54,6 +54,7 @@ func TestOptions(t *testing.T) {
 		{iso9660.FileSystem{Boot: []iso9660.BootEntry{{}}}, geometry(0), `boot entry 1 (BIOS): path "": bad option: want either a path or an image`},
 		{iso9660.FileSystem{Boot: []iso9660.BootEntry{{Path: "none"}}}, geometry(0), "want a regular file in the tree that is not empty"},
 		{iso9660.FileSystem{Boot: []iso9660.BootEntry{{Platform: iso9660.UEFI, Path: "boot", InfoTable: true}}}, geometry(0), "boot entry 1 (UEFI): info table true: bad option"},
+		{iso9660.FileSystem{Boot: []iso9660.BootEntry{{Path: "boot", GRUB: true}}}, geometry(0), "boot entry 1 (BIOS): GRUB true: bad option"},
 		{iso9660.FileSystem{Boot: make([]iso9660.BootEntry, 32)}, geometry(0), "boot entries 32: bad option: want at most 31"},
 	} {
 		tc.fs.Tree = file
@@ -152,7 +153,10 @@ func TestSizes(t *testing.T) {
 	// The system area, 2 descriptors, 2 path tables, a directory with its
 	// continuation, the file.
 	const need = (16 + 2 + 2 + 2 + 1) * 2048
-	require.Equal(t, volume.Info{Format: "iso9660", Label: "LABEL", UUID: "2024-02-29-12-00-00-00", Size: need, Used: need, Files: 2}, p.Info())
+	require.Equal(t, volume.Info{Format: "iso9660", Label: "LABEL", UUID: "2024-02-29-12-00-00-00", Size: need + 300<<10, Used: need, Files: 2}, p.Info())
+	p, err = f.Plan(t.Context(), geometry(need))
+	require.NoError(t, err)
+	require.Equal(t, int64(need), p.Info().Size)
 	_, err = f.Plan(t.Context(), geometry(need-512))
 	var size *volume.SizeError
 	require.ErrorAs(t, err, &size)

@@ -2,6 +2,7 @@ package iso9660
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -139,6 +140,12 @@ func (p *plan) extents(n filetree.Node) []extent {
 	return append(list, at)
 }
 
+// padding is what is left free behind the contents where no size is given, in
+// bytes: as much as mkisofs has always left. Drives fail where they are asked for
+// more than there is, and who reads ahead does so: Linux from some discs, GRUB from
+// all.
+const padding = 150 * blockSize
+
 // Replan implements [volume.Replanner]: nothing but the end of a hybrid volume
 // depends on the size.
 func (p *plan) Replan(_ context.Context, g volume.Geometry) (volume.Plan, error) {
@@ -147,10 +154,7 @@ func (p *plan) Replan(_ context.Context, g volume.Geometry) (volume.Plan, error)
 	}
 	q := *p
 	need := p.end*blockSize + p.hybridTail()
-	q.size = need
-	if g.Size != 0 {
-		q.size = g.Size
-	}
+	q.size = cmp.Or(g.Size, need+padding)
 	if q.size < need {
 		return nil, &volume.SizeError{Format: "iso9660", Size: g.Size, Need: need, Resource: "bytes"}
 	}
@@ -163,7 +167,7 @@ func (p *plan) volumeBlocks() int64 {
 	if p.options.Hybrid != nil {
 		return min(maxBlocks, p.size/blockSize)
 	}
-	return p.end
+	return min(p.end+padding/blockSize, p.size/blockSize)
 }
 
 // Info implements [volume.Plan].
@@ -286,21 +290,23 @@ func (p *plan) writeBoot(o *output) error {
 const stretch = 8 << 20
 
 func (p *plan) writeContents(o *output) error {
-	patched := map[int]bool{} // files with an info table
+	patched := map[int]*bootImage{} // files with an info table
 	for i := range p.boot {
 		if b := &p.boot[i]; b.InfoTable {
-			patched[b.node.ID()] = true
+			patched[b.node.ID()] = b
 		}
 	}
 	for n := range p.contents() {
 		if err := o.w.Err(o.ctx); err != nil {
 			return err
 		}
-		write := o.file
-		if patched[n.ID()] {
-			write = o.bootFile
+		var err error
+		if b := patched[n.ID()]; b != nil {
+			err = o.bootFile(b)
+		} else {
+			err = o.file(n, p.blockOf[n.ID()])
 		}
-		if err := write(n, p.blockOf[n.ID()]); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -327,14 +333,14 @@ func (o *output) file(n filetree.Node, block uint32) error {
 }
 
 // bootFile writes the content of a file with its info table.
-func (o *output) bootFile(n filetree.Node, block uint32) error {
-	content := make([]byte, n.Size())
-	if err := n.Stream(func(r io.Reader, at filetree.Range) error {
+func (o *output) bootFile(b *bootImage) error {
+	content := make([]byte, b.size)
+	if err := b.node.Stream(func(r io.Reader, at filetree.Range) error {
 		_, err := io.ReadFull(r, content[at.Offset:at.End()])
 		return err
 	}); err != nil {
 		return err
 	}
-	putInfoTable(content, block)
-	return o.block(block, content)
+	b.putInfo(content)
+	return o.block(b.at, content)
 }

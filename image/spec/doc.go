@@ -137,6 +137,8 @@
 //     of an EFI system partition.
 //   - info-table: true writes an El Torito boot information table into the file at
 //     path, as isolinux.bin and GRUB's eltorito.img want it.
+//   - grub: true writes what GRUB's boot_hybrid.img, as boot-code, has to find in
+//     the file as well.
 //   - load-sectors: how much is loaded, in sectors of 512 bytes. Left out, it is 4
 //     for bios, and else all of it.
 //

@@ -20,6 +20,7 @@ type BootImage struct {
 	Path        string           `yaml:"path"`
 	File        string           `yaml:"file"`
 	InfoTable   bool             `yaml:"info-table"`
+	GRUB        bool             `yaml:"grub"`
 	LoadSectors int              `yaml:"load-sectors"`
 
 	place
@@ -68,7 +69,7 @@ func isoContent(s *Spec, c *Content, files *filetree.Tree) (volume.Content, erro
 	}
 	for _, b := range c.Boot {
 		e := iso9660.BootEntry{
-			Platform: b.Platform, Path: strings.TrimPrefix(b.Path, "/"), InfoTable: b.InfoTable, LoadSectors: uint16(b.LoadSectors),
+			Platform: b.Platform, Path: strings.TrimPrefix(b.Path, "/"), InfoTable: b.InfoTable, GRUB: b.GRUB, LoadSectors: uint16(b.LoadSectors),
 		}
 		if b.File != "" {
 			raw, err := image.RawFile(s.path(b.File))

@@ -28,7 +28,7 @@ partitions:
       hybrid: true
       boot-code: mbr.bin
       boot:
-        - {path: /boot.bin, info-table: true, load-sectors: 8}
+        - {path: /boot.bin, info-table: true, grub: true, load-sectors: 8}
         - {platform: uefi, file: esp.img}
       files:
         - {path: /boot.bin, text: "0123456789012345678901234567890123456789012345678901234567890123456789"}
@@ -50,7 +50,7 @@ func TestISO9660(t *testing.T) {
 	f.Boot[1].Image = nil // it has a function
 	require.Equal(t, &iso9660.FileSystem{
 		Tree: l.Trees[0], VolumeID: "INSTALL", Level: iso9660.Level1, NoRockRidge: true, Joliet: true, MapNames: true, Drop: true,
-		Boot:   []iso9660.BootEntry{{Path: "boot.bin", InfoTable: true, LoadSectors: 8}, {Platform: iso9660.UEFI}},
+		Boot:   []iso9660.BootEntry{{Path: "boot.bin", InfoTable: true, GRUB: true, LoadSectors: 8}, {Platform: iso9660.UEFI}},
 		Hybrid: &iso9660.Hybrid{BootCode: []byte("code")},
 	}, f)
 }
