@@ -1,6 +1,7 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -39,7 +40,10 @@ type hashTree struct {
 }
 
 func (t *hashTree) plan(g volume.Geometry) (info volume.Info, err error) {
-	if t.tree, err = t.content.PlanOf(g, t.planner.plan.Partitions[t.data].Size); err != nil {
+	// Data that takes what is left of the disk, and has no size yet, gets a tree of
+	// something until it has one.
+	size := cmp.Or(t.planner.plan.Partitions[t.data].Size, MiB)
+	if t.tree, err = t.content.PlanOf(g, size); err != nil {
 		return info, fmt.Errorf("of %s: %w", t.planner.object(t.data), err)
 	}
 	return t.tree.Info(), nil
@@ -182,19 +186,22 @@ func (p *planner) treeOf(i int) int {
 	return slices.IndexFunc(p.plan.trees, func(t *hashTree) bool { return t.data == i }) + 1
 }
 
-// growTrees enlarges the sizes of the hash trees that their partitions, as they are
-// placed, have no room for. It reports whether there were any.
+// growTrees enlarges the sizes of those hash trees' partitions that, as they are
+// placed, have no room for the tree. It reports whether there were any.
 func (p *planner) growTrees(sizes []int64) (grown bool, err error) {
 	for _, t := range p.plan.trees {
 		if p.layout.Partitions[t.hash].Size != 0 {
 			continue // as large as it was told to be: whether that will do is seen when it is filled
 		}
-		before := sizes[t.hash]
+		out := &p.plan.Partitions[t.hash]
+		placed := out.Size
 		if err := p.measurePartition(t.hash); err != nil {
 			return false, err
 		}
-		sizes[t.hash] = max(before, p.plan.Partitions[t.hash].Size)
-		grown = grown || sizes[t.hash] > before
+		if out.Size > placed {
+			sizes[t.hash], grown = out.Size, true
+		}
+		out.Size = placed
 	}
 	return grown, nil
 }

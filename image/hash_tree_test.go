@@ -207,6 +207,36 @@ func TestHashTreeIsPlanned(t *testing.T) {
 	require.Equal(t, hashes[0].Hash, d.Partitions[1].RootHash)
 }
 
+func TestHashTreeIsPlaced(t *testing.T) {
+	p, err := (&image.Layout{Size: 1200 * image.MiB, Partitions: []image.Partition{
+		{Name: "root", Weight: 9},
+		{Name: "tree", Weight: 1, Content: &verity.HashTree{Of: "root"}},
+		{Name: "other", Start: 800 * image.MiB, MinSize: image.MiB, Weight: 1},
+		{Name: "other tree", Content: &verity.HashTree{Of: "other"}},
+	}}).Plan(t.Context())
+	require.NoError(t, err)
+	var sizes []int64
+	for _, part := range p.Partitions {
+		sizes = append(sizes, part.Size/image.MiB)
+	}
+	// 1/127 of the 395 MiB is over 3 MiB; the last MiB is the table's.
+	require.Equal(t, []int64{718, 81, 395, 4}, sizes)
+}
+
+func TestHashTreeOnALargerDisk(t *testing.T) {
+	p, err := (&image.Layout{Partitions: []image.Partition{
+		{Name: "root", Content: holes{5 * image.MiB}}, {Name: "tree", Content: &verity.HashTree{Of: "root"}},
+	}}).Plan(t.Context())
+	require.NoError(t, err)
+	p, err = p.Extend(p.Size + 5*image.MiB)
+	require.NoError(t, err)
+	name := filepath.Join(t.TempDir(), "disk.img")
+	var hash image.RootHash
+	require.NoError(t, p.Build(t.Context(), name, image.Options{RootHash: func(h image.RootHash) { hash = h }}))
+	requireVerified(t, name, hash)
+	require.Contains(t, run(t, "sfdisk", "--verify", name), "No errors")
+}
+
 func TestHashTreeErrors(t *testing.T) {
 	tree := &verity.HashTree{Of: "root"}
 	root := image.Partition{Name: "root", Size: 8 * image.MiB}

@@ -113,19 +113,32 @@ func (w *writing) write(ctx context.Context) error {
 
 // pass writes to the sink what do writes, and hashes it on the way.
 func (w *writing) pass(do func(*volume.Writer) error) error {
+	sink := volume.Sink(w.meter)
+	if len(w.plan.trees) > 0 {
+		t, err := w.tee()
+		if err != nil {
+			return err
+		}
+		sink = t
+	}
+	out := volume.NewWriter(sink, w.plan.Size)
+	defer out.Close()
+	return do(out)
+}
+
+// tee returns a sink that begins the hash trees.
+func (w *writing) tee() (*tee, error) {
 	t := &tee{sink: w.meter, errs: make([]error, len(w.plan.trees))}
 	for i, tree := range w.plan.trees {
 		h, err := tree.tree.NewHasher()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		w.hashers[i] = h
 		part := &w.plan.Partitions[tree.data]
 		t.parts = append(t.parts, hashedPart{part.Start, part.End(), h})
 	}
-	out := volume.NewWriter(t, w.plan.Size)
-	defer out.Close()
-	return do(out)
+	return t, nil
 }
 
 // isReady reports whether all is there that a region needs.
