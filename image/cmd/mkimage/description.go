@@ -44,6 +44,8 @@ type overrides struct {
 	seed uuid.UUID
 	size int64
 	root string
+	// privateKey and certificate are files that root hashes are signed with.
+	privateKey, certificate string
 }
 
 func (o *overrides) flags(f *flag.FlagSet) {
@@ -62,6 +64,8 @@ func (o *overrides) flags(f *flag.FlagSet) {
 		return err
 	})
 	f.StringVar(&o.root, "root", "", "")
+	f.StringVar(&o.privateKey, "private-key", "", "")
+	f.StringVar(&o.certificate, "certificate", "", "")
 }
 
 // describe reads what describes a disk, and opens what it names: a directory of
@@ -71,8 +75,10 @@ func (o *overrides) describe(ctx context.Context, e env, name string) (*descript
 		if info, err := os.Stat(name); err == nil && info.IsDir() {
 			return o.describeDefinitions(ctx, name)
 		}
-		if o.root != "" {
-			return nil, usageError{err: fmt.Errorf("--root %s: want it with a directory of definitions only", o.root)}
+		for _, only := range []struct{ flag, value string }{{"root", o.root}, {"private-key", o.privateKey}, {"certificate", o.certificate}} {
+			if only.value != "" {
+				return nil, usageError{err: fmt.Errorf("--%s %s: want it with a directory of definitions only", only.flag, only.value)}
+			}
 		}
 		return o.describeSpec(ctx, e, name)
 	})
@@ -117,7 +123,9 @@ func namesOrNumbers(p *image.Plan) (list []string) {
 }
 
 func (o *overrides) describeDefinitions(ctx context.Context, dir string) (*description, error) {
-	d, err := repart.Load(dir, repart.Options{Seed: o.seed, Size: o.size, Root: o.root})
+	d, err := repart.Load(dir, repart.Options{
+		Seed: o.seed, Size: o.size, Root: o.root, PrivateKey: o.privateKey, Certificate: o.certificate,
+	})
 	if err != nil {
 		return nil, err
 	}

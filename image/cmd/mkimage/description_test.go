@@ -66,6 +66,7 @@ func TestDefinitionsAreChecked(t *testing.T) {
 		want   string
 	}{
 		{[]string{"plan", dir, "--root", root, "--size=9MiB"}, 1, dir + ": partitions: disk: content needs"},
+		{[]string{"plan", example, "--private-key=key.pem"}, 2, "--private-key key.pem: want it with a directory of definitions only"},
 		{[]string{"plan", example, "--root", root}, 2, "--root " + root + ": want it with a directory of definitions only"},
 		{[]string{"plan", dir, "--seed=1"}, 2, `invalid value "1" for flag -seed: want a UUID that is not all zeros`},
 		{[]string{"plan", dir, "--size=0"}, 2, "want more than 0"},
