@@ -91,8 +91,8 @@ func (p protection) tags(storage, reference uint64) Uint128 {
 
 // putTags puts the tags into a command that has LBTU, in CDW2 and CDW3, and LBTL,
 // in CDW14: NVM Command Set 1.0, 5.2.1.4.
-func (cmd *Command) putTags(tags Uint128) {
-	cmd.CDW2, cmd.CDW3, cmd.CDW14 = uint32(tags.Hi), hi(tags.Lo), lo(tags.Lo)
+func (c *Command) putTags(tags Uint128) {
+	c.CDW2, c.CDW3, c.CDW14 = uint32(tags.Hi), hi(tags.Lo), lo(tags.Lo)
 }
 
 // Protection is the protection information of the blocks of one command, as a host
