@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime/debug"
 	"runtime/pprof"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -87,10 +89,10 @@ func build(ctx context.Context, name, out string) error {
 		Seed:  uuid.MustParse("8f1c2c3e-0000-4000-8000-000000000001"),
 		Time:  time.Unix(1_700_000_000, 0),
 	}
-	var content []*filetree.Tree
+	var content []io.Closer
 	defer func() {
-		for _, t := range content {
-			_ = t.Close()
+		for _, c := range content {
+			_ = c.Close()
 		}
 	}()
 	from := func(variable string) *filetree.Tree {
@@ -112,6 +114,11 @@ func build(ctx context.Context, name, out string) error {
 		l.Partitions = append(l.Partitions, image.Partition{Content: &erofs.FileSystem{Tree: from("TREE")}})
 	case "iso9660": // without the extended attributes, as its peers
 		l.Partitions = append(l.Partitions, image.Partition{Content: &iso9660.FileSystem{Tree: from("TREE"), Drop: true}})
+	case "squashfs-zstd", "squashfs-gzip", "squashfs-none":
+		fs, err := newSquashfs(strings.TrimPrefix(name, "squashfs-"), from("TREE"), out)
+		e.err = errors.Join(e.err, err)
+		content = append(content, fs)
+		l.Partitions = append(l.Partitions, image.Partition{Content: fs})
 	case "many":
 		debug.SetGCPercent(25) // as mkimage does
 		l.Partitions = append(l.Partitions, image.Partition{Content: &ext4.FileSystem{Tree: from("TREE")}})

@@ -41,6 +41,7 @@ type contender struct {
 	tree spec
 
 	samples []sample
+	size    int64 // of the image, in bytes
 	failure error
 	verdict string
 }
@@ -122,6 +123,9 @@ func (g *group) run(ctx context.Context, w *work, c *contender, round int) error
 	s, err := w.time(cmd)
 	if err != nil {
 		return err
+	}
+	if info, err := os.Stat(out); err == nil {
+		c.size = info.Size()
 	}
 	if round == 0 && c.name != floor {
 		c.verdict = g.judged(ctx, w, c, out)

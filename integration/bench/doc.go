@@ -10,9 +10,10 @@
 // each contender of a group make the same image of it in turn, round by round, so
 // that a noisy machine is noisy for all of them, and prints the medians. The
 // groups are "ext4", one file system; "fat", a small one as for an EFI system
-// partition; "erofs", one that is only read; "iso9660", one for discs; "disk", a
-// GPT disk with an ext4 and a FAT; and "many", file systems of 10,000 to a million files, each on a tree of its
-// own, which takes a minute or two to make.
+// partition; "erofs", one that is only read; "squashfs-zstd", "squashfs-gzip" and
+// "squashfs-none", such as are compressed; "iso9660", one for discs; "disk", a GPT
+// disk with an ext4 and a FAT; and "many", file systems of 10,000 to a million
+// files, each on a tree of its own, which takes a minute or two to make.
 //
 // What absolute times are worth depends on the machine; the ratios last:
 //
@@ -20,7 +21,7 @@
 //     Go program that walks the tree and writes all contents into one packed
 //     file by read and pwrite.
 //   - "x peer" is how many times faster it was than the usual tool: mke2fs -d,
-//     mkfs.fat and mcopy, mkfs.erofs, genisoimage, or the script of sfdisk,
+//     mkfs.fat and mcopy, mkfs.erofs, mksquashfs, genisoimage, or the script of sfdisk,
 //     mkfs.fat, mcopy and mke2fs.
 //
 // Both are given for the medians and for the shortest times: on a machine that is
@@ -32,8 +33,8 @@
 // that started it, too, which is why small ones are shown as "<" a bound.
 //
 // A contender that is not installed, and one that fails, is named with its
-// reason. The first result of each is judged by e2fsck, fsck.fat, fsck.erofs or
-// xorriso.
+// reason. The first result of each is judged by e2fsck, fsck.fat, fsck.erofs,
+// unsquashfs or xorriso.
 //
 // Trees and images are in one temporary directory of -dir, so on one file
 // system. Images are removed between the runs, outside of the time that is taken;

@@ -38,7 +38,7 @@ func (w *work) groups() []*group {
 			{name: "mkfs.erofs", tools: []string{"mkfs.erofs"}, script: `
 				mkfs.erofs --quiet -U 8f1c2c3e-0000-4000-8000-000000000001 "$OUT" "$TREE"`},
 		},
-	}, {
+	}, squashfsGroup("zstd", 3), squashfsGroup("gzip", 6), squashfsGroup("none", 0), {
 		name: "iso9660", title: "one file system for discs, as large as the tree", peer: "genisoimage",
 		judge: "xorriso", check: `xorriso -abort_on WARNING -indev "$OUT" -find / -exec report_lba`,
 		entries: []*contender{

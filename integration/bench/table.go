@@ -16,17 +16,17 @@ func (g *group) print(out io.Writer, w *work) {
 	}
 	fmt.Fprintf(out, "\n%s: %s\n", g.name, g.title)
 	t := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(t, "median s\tx floor\tx peer\tbest s\tx floor\tx peer\tCPU s\tpeak MiB\tjudge\t  contender\n")
+	fmt.Fprintf(t, "median s\tx floor\tx peer\tbest s\tx floor\tx peer\tCPU s\tpeak MiB\timage MiB\tjudge\t  contender\n")
 	least, peer := g.find(floor), g.find(g.peer)
 	for _, c := range g.entries {
 		if len(c.samples) == 0 {
 			continue
 		}
 		m, best := c.median(wall), c.best()
-		fmt.Fprintf(t, "%.3f\t%s\t%s\t%.3f\t%s\t%s\t%.3f\t%s\t%s\t  %s\n",
+		fmt.Fprintf(t, "%.3f\t%s\t%s\t%.3f\t%s\t%s\t%.3f\t%s\t%d\t%s\t  %s\n",
 			m.Seconds(), ratio(m, least.median(wall)), ratio(peer.median(wall), m),
 			best.Seconds(), ratio(best, least.best()), ratio(peer.best(), best),
-			c.median(cpu).Seconds(), c.peak(w), c.verdict, c.label())
+			c.median(cpu).Seconds(), c.peak(w), c.size/mib, c.verdict, c.label())
 	}
 	_ = t.Flush()
 	for _, c := range g.entries {
