@@ -145,3 +145,20 @@ func TestBuildDeviceIsCancelled(t *testing.T) {
 	require.True(t, bytes.Equal(make([]byte, image.MiB), got[99*image.MiB:]))
 	require.False(t, strings.Contains(string(got), "EFI PART"))
 }
+
+// TestBuildDeviceWithHashTree writes what comes before the data, the hash tree and
+// the table, when the data has been written.
+func TestBuildDeviceWithHashTree(t *testing.T) {
+	fixture.RequireLoop(t)
+	spec := writeSpec(t, "size: 40MiB\npartitions:\n- {name: tree, content: {format: verity, of: root}}\n- {name: root, size: 8MiB, content: {format: raw, file: root}}\n")
+	require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(spec), "root"), bytes.Repeat([]byte("root"), 1<<20), 0o644))
+	file := filepath.Join(t.TempDir(), "disk.img")
+	_, _, err := mkimage(t, "build", "-q", "-o", file, spec)
+	require.NoError(t, err)
+	d := device(t, 40*image.MiB, 512)
+	_, errs, err := mkimage(t, "build", "-o", d.Path(), "--device", spec)
+	require.NoError(t, err, errs)
+	require.True(t, bytes.Equal(readAll(t, file), readAll(t, d.Path())))
+	_, _, err = mkimage(t, "verify", d.Path(), spec)
+	require.NoError(t, err)
+}
