@@ -166,8 +166,8 @@ its own directory. Or it is a directory of systemd's partition definitions: see
 
 Shows what is on IMAGE, a disk image or a disk: its partition table, and for
 each partition the format, label and UUID of what it holds, and of ext2, ext3,
-ext4 and FAT how many files there are and how much is used; of a hash tree of
-dm-verity its parameters and the root hash that it has. IMAGE may be
+ext4, FAT and squashfs how many files there are and how much is used; of a hash
+tree of dm-verity its parameters and the root hash that it has. IMAGE may be
 anybody's: GPT, MBR, or a file system without a table. What is odd about the
 table, such as a copy of a GPT that is damaged or in a wrong place, is told
 below it.
@@ -193,11 +193,10 @@ its partition. Zero ranges have to be zero.
 
 ` + describeFlags + `    --files   compare the files in the file systems with their sources in place
               of the bytes. For images that have been mounted since, which
-              changes bytes but need not change files. Of ext4 all is compared:
-              types, modes, owners, times, targets, devices, extended
-              attributes, hard links, contents; of FAT names, times and
-              contents; of squashfs all but extended attributes, hard links and
-              the numbers of devices. Other formats are passed by
+              changes bytes but need not change files. Of ext4 and squashfs
+              all is compared: types, modes, owners, times, targets, devices,
+              extended attributes, hard links, contents; of FAT names, times and
+              contents. Other formats are passed by
     --json    one object for machines, with the keys equal and differences: a
               list of texts
 `,

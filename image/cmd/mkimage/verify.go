@@ -121,11 +121,19 @@ var holds = map[string]filetree.DiffOptions{
 
 // isAsMade reports whether a difference is one that the build has made: what it
 // was told to leave out, and of FAT the root's time, for which there is no room, and
-// times before 1980 and after 2107.
+// times before 1980 and after 2107. Info.Dropped has the path first.
 func isAsMade(d filetree.Difference, v *volume.Info) bool {
+	dropped := func(what string) bool {
+		return slices.ContainsFunc(v.Dropped, func(line string) bool { return strings.HasPrefix(line, d.Path+": "+what) })
+	}
 	switch {
 	case d.Aspect == filetree.AspectName && d.Got == "":
-		return slices.ContainsFunc(v.Dropped, func(line string) bool { return strings.HasPrefix(line, d.Path+": ") })
+		return dropped("")
+	case d.Aspect == filetree.AspectXattrs && d.Got == "none":
+		name, _, _ := strings.Cut(d.Want, "=")
+		return slices.Contains(v.Dropped, d.Path+": extended attribute "+name)
+	case d.Aspect == filetree.AspectModTime && v.Format == "squashfs":
+		return dropped("modification time ")
 	case d.Aspect == filetree.AspectModTime && v.Format == "vfat":
 		want, err := time.Parse(time.RFC3339Nano, d.Want)
 		return d.Path == "." || err == nil && (want.Year() < 1980 || want.Year() > 2107)
