@@ -13,7 +13,8 @@
 //     it elsewhere.
 //
 // What fills a partition is a [volume.Content]: an ext4.FileSystem or a
-// fat.FileSystem of a filetree.Tree, [Raw] bytes, or one of your own.
+// fat.FileSystem of a filetree.Tree, [Raw] bytes, or one of your own. A
+// [verity.HashTree] is that of another partition, and a [verity.Signature] signs it.
 //
 // [Open] reads disks, those of others included, and [Disk.FS] the files in them:
 // ext2, ext3, ext4, FAT and squashfs with all that they hold, and ISO 9660.

@@ -17,7 +17,8 @@ const (
 )
 
 // Sink takes what a [Writer] writes: an *os.File, or any other io.WriterAt.
-// Offsets rise from call to call, and what no call covers is zero.
+// Offsets rise from call to call, but where a writer goes back after a
+// [Writer.Flush], and what no call covers is zero.
 type Sink interface {
 	WriteAt(p []byte, off int64) (int, error)
 }
@@ -42,8 +43,8 @@ func NewWriter(sink Sink, size int64) *Writer {
 }
 
 // Section returns a writer of the volume of size bytes at off, which shares w's
-// pipeline. Sections are written one after the other in ascending order; they
-// are neither flushed nor closed.
+// pipeline. Sections are written one after the other in ascending order, but that
+// after a [Writer.Flush] any may follow; they are neither flushed nor closed.
 func (w *Writer) Section(off, size int64) *Writer {
 	return &Writer{p: w.p, base: w.base + off, size: size}
 }
