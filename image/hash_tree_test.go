@@ -3,9 +3,14 @@ package image_test
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"io"
+	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +21,7 @@ import (
 
 	"github.com/drivebay/drivebay/fixture"
 	"github.com/drivebay/drivebay/image"
+	"github.com/drivebay/drivebay/image/erofs"
 	"github.com/drivebay/drivebay/image/ext4"
 	"github.com/drivebay/drivebay/image/filetree"
 	"github.com/drivebay/drivebay/image/squashfs"
@@ -82,6 +88,18 @@ func requireVerified(t *testing.T, name string, h image.RootHash) {
 	require.Equal(t, uuid.UUID(h.Hash[len(h.Hash)-16:]), parts[h.Partition-1].UUID)
 }
 
+// newSignature returns a signature by a new key.
+func newSignature(t *testing.T, of string) *verity.Signature {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{SerialNumber: big.NewInt(1)}, &x509.Certificate{}, key.Public(), key)
+	require.NoError(t, err)
+	cert, err := x509.ParseCertificate(der)
+	require.NoError(t, err)
+	return &verity.Signature{Of: of, Key: key, Certificate: cert}
+}
+
 // holes is a content with data here and there.
 type holes struct{ size int64 }
 
@@ -116,6 +134,11 @@ func TestHashTree(t *testing.T) {
 		{name: "squashfs, fitted, tree first", parts: []image.Partition{
 			{Name: "tree", Type: "usr-verity", Content: &verity.HashTree{Of: "usr"}},
 			{Name: "usr", Type: "usr", Content: &squashfs.FileSystem{Tree: tree}},
+		}},
+		{name: "erofs, signed", parts: []image.Partition{
+			{Name: "root", Type: image.Root, Content: &erofs.FileSystem{Tree: tree}},
+			{Name: "tree", Type: "root-verity", Content: &verity.HashTree{Of: "root"}},
+			{Name: "signature", Type: "root-verity-sig", Size: 16 * image.KiB, Content: newSignature(t, "tree")},
 		}},
 		{name: "larger than its content", parts: []image.Partition{
 			{Name: "root", Size: 9 * image.MiB, Content: &squashfs.FileSystem{Tree: tree}},
