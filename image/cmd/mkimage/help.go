@@ -44,6 +44,8 @@ Or take systemd's partition definitions as they are: "mkimage help repart.d".
 const describeFlags = `    --size SIZE   the size of the disk, such as 2GiB, in place of SPEC's
     --seed UUID   what UUIDs are derived from, in place of SPEC's
     --root DIR    where the paths of systemd's definitions begin
+    --private-key KEY, --certificate CERT
+                  files in PEM by which their Verity=signature is made
 
 `
 
@@ -75,7 +77,8 @@ The disk is the one that "systemd-repart --empty=create" makes of the same
 definitions with the same --seed, --size and --root: the same places, sizes,
 types, names, UUIDs and flags. Without --size it is as small as the partitions
 allow (--size=auto). Without --seed one is made of the definitions. What is not
-supported, such as Encrypt and for now Verity, is an error. All of it:
+supported, such as Encrypt, is an error. Verity=signature wants --private-key
+and --certificate. All of it:
 
 https://pkg.go.dev/github.com/drivebay/drivebay/image/spec/repart
 `
@@ -84,7 +87,7 @@ https://pkg.go.dev/github.com/drivebay/drivebay/image/spec/repart
 var helps = map[string]string{
 	"repart.d": repartHelp,
 	"plan": `mkimage plan SPEC [--json]
-       [--size SIZE] [--seed UUID] [--root DIR]
+       [--size SIZE] [--seed UUID] [--root DIR] [--private-key KEY --certificate CERT]
 
 Shows the disk that SPEC describes: where each partition will be and what it
 will hold. It reads the names and sizes of the sources, not what is in the
@@ -104,7 +107,7 @@ its own directory. Or it is a directory of systemd's partition definitions: see
 	"build": `mkimage build SPEC -o OUT [--device] [--sync] [--json | -q]
        [--format FORMAT] [--compress HOW] [--cluster-size SIZE]
        [--bmap] [--split] [--manifest FILE]
-       [--size SIZE] [--seed UUID] [--root DIR]
+       [--size SIZE] [--seed UUID] [--root DIR] [--private-key KEY --certificate CERT]
 
 Builds the disk that SPEC describes and writes it to OUT, which is
 
@@ -185,7 +188,7 @@ below it.
               attributes in brackets. Names that are no text are quoted
 `,
 	"verify": `mkimage verify IMAGE SPEC [--files] [--json]
-       [--size SIZE] [--seed UUID] [--root DIR]
+       [--size SIZE] [--seed UUID] [--root DIR] [--private-key KEY --certificate CERT]
 
 Compares IMAGE with the disk that SPEC describes, byte for byte: what SPEC would
 build today is what IMAGE has to be. The first byte that differs is told with
