@@ -27,7 +27,9 @@ type Options struct {
 
 // Progress is how far a build has come.
 type Progress struct {
-	// Region is what is being written: "partition 1 (esp)".
+	// Region is what is being written: "partition 1 (esp)". What is read but to be
+	// hashed, since the output only goes forward, is "partition 2 (root), to be
+	// hashed".
 	Region string
 	// Done and Total count the bytes of data, without what stays a hole. Total
 	// is an estimate until Done reaches it.

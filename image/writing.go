@@ -74,6 +74,7 @@ func (w *writing) hash(ctx context.Context) error {
 			if r.tree == 0 {
 				continue
 			}
+			r.name += ", to be hashed"
 			if err := w.region(ctx, out, r); err != nil {
 				return err
 			}
