@@ -141,6 +141,9 @@ func (p *plan) planImages(ctx context.Context, g volume.Geometry, next int64) (i
 			return 0, fmt.Errorf("iso9660: %simage: %w", b.name, err)
 		}
 		info := v.Info()
+		if info.Size == 0 {
+			return 0, badOption(b.name+"image of a length of", 0, "one that is not empty")
+		}
 		b.plan, b.at, b.size = v, uint32(next), info.Size
 		for _, d := range info.Dropped {
 			p.dropped = append(p.dropped, b.name+d)

@@ -81,9 +81,9 @@ func putUCS2(b []byte, s string) {
 	}
 }
 
-// uuid returns what blkid and GRUB take for the volume's identifier: the time of
+// timeUUID returns what blkid and GRUB take for the volume's identifier: the time of
 // its modification (util-linux, libblkid/src/superblocks/iso9660.c).
-func uuid(t time.Time) string {
+func timeUUID(t time.Time) string {
 	t = t.UTC()
 	return t.Format("2006-01-02-15-04-05-") + longTime(t)[14:16]
 }

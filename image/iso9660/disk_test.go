@@ -83,3 +83,21 @@ func TestXorrisoReportsBoot(t *testing.T) {
 		require.Contains(t, out, want)
 	}
 }
+
+// TestInfoTableIsGenisoimages compares an info table with that of genisoimage, but for
+// where the file is.
+func TestInfoTableIsGenisoimages(t *testing.T) {
+	dir := t.TempDir()
+	content := pattern(5003)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "boot.bin"), content, 0o644))
+	peer := filepath.Join(t.TempDir(), "peer.iso")
+	tool(t, "genisoimage", "-quiet", "-R", "-b", "boot.bin", "-no-emul-boot", "-boot-info-table", "-o", peer, dir)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "boot.bin"), content, 0o644)) // genisoimage writes to its source
+	tr, err := filetree.FromDir(dir)
+	require.NoError(t, err)
+	defer tr.Close()
+	name := write(t, &iso9660.FileSystem{Tree: tr, Boot: []iso9660.BootEntry{{Path: "boot.bin", InfoTable: true}}}, 0)
+	want, got := tool(t, "isoinfo", "-R", "-x", "/boot.bin", "-i", peer), tool(t, "isoinfo", "-R", "-x", "/boot.bin", "-i", name)
+	require.Len(t, got, len(content))
+	require.Equal(t, want[:12]+want[16:], got[:12]+got[16:])
+}

@@ -6,7 +6,7 @@ import (
 	"math"
 	"unicode/utf16"
 
-	guid "github.com/google/uuid"
+	"github.com/google/uuid"
 
 	"github.com/drivebay/drivebay/image/volume"
 )
@@ -140,11 +140,11 @@ func (p *plan) masterBootRecord() []byte {
 }
 
 // derive returns the UUID for a purpose.
-func (p *plan) derive(purpose string) guid.UUID { return volume.Derive(p.id, purpose) }
+func (p *plan) derive(purpose string) uuid.UUID { return volume.Derive(p.id, purpose) }
 
 // putGUID writes a GUID, whose first three fields are in little endian (UEFI 2.10,
 // appendix A).
-func putGUID(b []byte, id guid.UUID) {
+func putGUID(b []byte, id uuid.UUID) {
 	binary.LittleEndian.PutUint32(b, binary.BigEndian.Uint32(id[:]))
 	binary.LittleEndian.PutUint16(b[4:], binary.BigEndian.Uint16(id[4:]))
 	binary.LittleEndian.PutUint16(b[6:], binary.BigEndian.Uint16(id[6:]))
@@ -152,7 +152,7 @@ func putGUID(b []byte, id guid.UUID) {
 }
 
 // espType is the type of an EFI system partition (UEFI 2.10, table 5.7).
-var espType = guid.MustParse("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")
+var espType = uuid.MustParse("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")
 
 // gptEntries returns the partitions of the GPT: the boot images for UEFI.
 func (p *plan) gptEntries() []byte {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/drivebay/drivebay/image"
 	"github.com/drivebay/drivebay/image/fat"
 	"github.com/drivebay/drivebay/image/filetree"
 	"github.com/drivebay/drivebay/image/iso9660"
@@ -55,6 +56,7 @@ func TestOptions(t *testing.T) {
 		{iso9660.FileSystem{Boot: []iso9660.BootEntry{{Path: "none"}}}, geometry(0), "want a regular file in the tree that is not empty"},
 		{iso9660.FileSystem{Boot: []iso9660.BootEntry{{Platform: iso9660.UEFI, Path: "boot", InfoTable: true}}}, geometry(0), "boot entry 1 (UEFI): info table true: bad option"},
 		{iso9660.FileSystem{Boot: []iso9660.BootEntry{{Path: "boot", GRUB: true}}}, geometry(0), "boot entry 1 (BIOS): GRUB true: bad option"},
+		{iso9660.FileSystem{Boot: []iso9660.BootEntry{{Image: image.RawBytes(nil)}}}, geometry(0), "boot entry 1 (BIOS): image of a length of 0: bad option: want one that is not empty"},
 		{iso9660.FileSystem{Boot: make([]iso9660.BootEntry, 32)}, geometry(0), "boot entries 32: bad option: want at most 31"},
 	} {
 		tc.fs.Tree = file
@@ -99,6 +101,23 @@ func TestRefusedOrDropped(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []string{tc.dropped}, p.Info().Dropped)
 	}
+}
+
+// TestLinksWithoutRockRidge wants each name of a file to be counted and listed.
+func TestLinksWithoutRockRidge(t *testing.T) {
+	tr := tree(t, "file", filetree.File([]byte("x"), 0o644))
+	_, err := tr.Add("symlink", filetree.Symlink("file"))
+	require.NoError(t, err)
+	for path, target := range map[string]string{"second": "file", "third": "symlink"} {
+		_, err := tr.Link(path, target)
+		require.NoError(t, err)
+	}
+	p, err := (&iso9660.FileSystem{Tree: tr, NoRockRidge: true, Drop: true}).Plan(t.Context(), geometry(0))
+	require.NoError(t, err)
+	require.Equal(t, int64(3), p.Info().Files) // the root, file, second
+	require.Equal(t, []string{
+		"second: hard link to file, as a file of its own", "symlink: symbolic link to file", "third: symbolic link to file",
+	}, p.Info().Dropped)
 }
 
 func TestTooLarge(t *testing.T) {

@@ -113,6 +113,7 @@ func (s *scheme) clean(part string) string {
 		return part
 	}
 	var b strings.Builder
+	b.Grow(len(part))
 	for i, r := range part {
 		switch {
 		case r == utf8.RuneError && strings.HasPrefix(part[i:], string(utf8.RuneError)) && s.dotted:

@@ -34,7 +34,9 @@ type scanner struct {
 func (p *plan) scan() error {
 	s := scanner{plan: p}
 	if err := p.tree.Walk(func(n filetree.Node) error {
-		s.files++
+		if p.hierarchies[0].keep(n) {
+			s.files++
+		}
 		s.node(n)
 		return nil
 	}); err != nil {
@@ -76,10 +78,7 @@ func (s *scanner) node(n filetree.Node) {
 			fmt.Errorf("%w: it has %d bytes, want at most the %d that Linux reads", ErrName, len(name), maxLinuxName))
 	}
 	if n.Inode() != n {
-		if s.options.NoRockRidge && kindOf(n) == filetree.ModeRegular {
-			what := "hard link to " + n.Inode().Path()
-			s.lost(n, s.options.Drop, what+", copied", fmt.Errorf("%s: %w without Rock Ridge", what, ErrUnsupported))
-		}
+		s.link(n)
 		return
 	}
 	s.kind(n)
@@ -87,6 +86,17 @@ func (s *scanner) node(n filetree.Node) {
 	if t := n.ModTime(); !clampTime(t).Equal(t) {
 		s.lost(n, s.options.Drop, fmt.Sprintf("modification time %s, made %s", t.Format(time.RFC3339), clampTime(t).Format(time.RFC3339)),
 			fmt.Errorf("%w: modification time %s, want %d to %d", ErrUnsupported, t.Format(time.RFC3339), firstYear, lastYear))
+	}
+}
+
+// link takes stock of a further name of a file.
+func (s *scanner) link(n filetree.Node) {
+	switch {
+	case kindOf(n) != filetree.ModeRegular:
+		s.kind(n) // if it is left out, then by each of its names
+	case s.options.NoRockRidge:
+		what := "hard link to " + n.Inode().Path()
+		s.lost(n, s.options.Drop, what+", as a file of its own", fmt.Errorf("%s: %w without Rock Ridge", what, ErrUnsupported))
 	}
 }
 
