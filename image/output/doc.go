@@ -20,7 +20,7 @@
 //   - [QCOW2]: version 3, as QEMU's docs/interop/qcow2.txt describes it; clusters
 //     as they are, or compressed by deflate or zstd.
 //   - [VHD]: fixed and dynamic, Virtual Hard Disk Image Format Specification 1.0.
-//   - [VHDX]: dynamic, [MS-VHDX] 8.0.
+//   - [VHDX]: dynamic, [MS-VHDX].
 //   - [Zstd]: the raw image, compressed in frames of their own (RFC 8878) with the
 //     seek table of zstd's contrib/seekable_format 0.1.0 behind them.
 //   - [Bmap]: no image but the map of one, version 2.0, with which bmaptool copies

@@ -1,7 +1,6 @@
 package output_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"testing"
 
@@ -44,16 +43,8 @@ func TestQCOW2(t *testing.T) {
 			q, err := output.NewQCOW2(f, int64(len(tc.disk)), tc.o)
 			require.NoError(t, err)
 			write(t, q, tc.disk)
-			check := run(t, "qemu-img", "check", "--output=json", f.Name())
-			var result map[string]any
-			require.NoError(t, json.Unmarshal([]byte(check), &result))
-			require.EqualValues(t, 0, result["check-errors"], check)
-			require.NotContains(t, result, "leaks", check)
-			require.NotContains(t, result, "corruptions", check)
+			requireSound(t, f.Name())
 			require.Contains(t, run(t, "qemu-img", "compare", "-f", "raw", "-F", "qcow2", tc.raw, f.Name()), "Images are identical.")
-			info, err := f.Stat()
-			require.NoError(t, err)
-			t.Log(info.Size(), len(tc.disk))
 		})
 	}
 }
@@ -95,4 +86,45 @@ func TestQCOW2Refuses(t *testing.T) {
 		var option *output.OptionError
 		require.ErrorAs(t, err, &option)
 	}
+}
+
+// fullFile is a file on a full disk.
+type fullFile struct{ full }
+
+func (f *fullFile) WriteAt(p []byte, _ int64) (int, error) { return f.Write(p) }
+
+func (f *fullFile) Truncate(int64) error { return nil }
+
+// TestQCOW2OnFullDisk wants the writing to end with the error of the disk, whenever
+// that is full.
+func TestQCOW2OnFullDisk(t *testing.T) {
+	disk := makeDisk(2 * mib)
+	for _, compression := range []output.Compression{output.CompressNone, output.CompressZstd} {
+		for left := 0; left < 600_000; left += 50_000 {
+			q, err := output.NewQCOW2(&fullFile{full{left}}, int64(len(disk)), output.QCOW2Options{Compression: compression})
+			require.NoError(t, err)
+			if _, err = q.WriteAt(disk, 0); err == nil {
+				err = q.Finish()
+			}
+			require.ErrorIs(t, err, errFull, "%d", left)
+			require.NoError(t, q.Close())
+		}
+	}
+}
+
+// TestFinished wants nothing to be written behind the end.
+func TestFinished(t *testing.T) {
+	for _, compression := range []output.Compression{output.CompressNone, output.CompressZstd} {
+		q, err := output.NewQCOW2(create(t, "disk"), mib, output.QCOW2Options{Compression: compression})
+		require.NoError(t, err)
+		require.NoError(t, q.Finish())
+		_, err = q.WriteAt([]byte("late"), 0)
+		require.EqualError(t, err, "output: writer is finished")
+		require.EqualError(t, q.Finish(), "output: writer is finished")
+		require.NoError(t, q.Close())
+	}
+	q, err := output.NewQCOW2(create(t, "disk"), mib, output.QCOW2Options{})
+	require.NoError(t, err)
+	_, err = q.WriteAt([]byte("far"), mib-1)
+	require.EqualError(t, err, "qcow2: 3 bytes at offset 1048575: want them on the disk of 1048576")
 }

@@ -1,7 +1,6 @@
 package output
 
 import (
-	"encoding/binary"
 	"fmt"
 	"io"
 
@@ -95,7 +94,6 @@ func (z *Zstd) skipTo(index int64) error {
 // frame writes the next frame and enters it in the table. The table's checksum is
 // the one that ends the frame: the low half of the content's XXH64 (RFC 8878, 3.1.1).
 func (z *Zstd) frame(packed []byte, length int) error {
-	le := binary.LittleEndian
 	z.table = le.AppendUint32(z.table, uint32(len(packed)))
 	z.table = le.AppendUint32(z.table, uint32(length))
 	z.table = append(z.table, packed[len(packed)-4:]...)
@@ -112,7 +110,6 @@ func (z *Zstd) Finish() error {
 	if err := z.skipTo((z.size + ZstdFrameSize - 1) / ZstdFrameSize); err != nil {
 		return err
 	}
-	le := binary.LittleEndian
 	b := le.AppendUint32(nil, skippableMagic)
 	b = le.AppendUint32(b, uint32(len(z.table)+seekFooterSize))
 	b = append(b, z.table...)
