@@ -38,6 +38,7 @@ var formats = []*format{
 	{name: "qcow2", suffix: ".qcow2", open: openQCOW2},
 	{name: "vhd", suffix: ".vhd", open: openVHD, anyOrder: true, grain: output.VHDGrain, sectors: []int{512}},
 	{name: "vhd-dynamic", open: openDynamicVHD, anyOrder: true, grain: output.VHDGrain, sectors: []int{512}},
+	{name: "vhdx", suffix: ".vhdx", open: openVHDX, anyOrder: true, sectors: []int{512}},
 }
 
 // file is what an image is written to.
@@ -70,6 +71,10 @@ func openVHD(f file, p *image.Plan, _ *formatOptions) (output.Writer, error) {
 
 func openDynamicVHD(f file, p *image.Plan, _ *formatOptions) (output.Writer, error) {
 	return output.NewVHD(f, p.Size, output.VHDOptions{ID: volume.Derive(p.ID, "vhd"), Dynamic: true})
+}
+
+func openVHDX(f file, p *image.Plan, _ *formatOptions) (output.Writer, error) {
+	return output.NewVHDX(f, p.Size, output.VHDXOptions{ID: volume.Derive(p.ID, "vhdx")})
 }
 
 // formatNames returns what --format may be.

@@ -119,6 +119,7 @@ Builds the disk that SPEC describes and writes it to OUT, which is
     disk.qcow2     for QEMU; what is zero takes no room
     disk.vhd       for Azure: the raw image with a footer, sparse. The disk grows
                    to a multiple of 1 MiB; it has to have sectors of 512 bytes.
+    disk.vhdx      for Hyper-V; what is zero takes no room; sectors as above
     -              standard output: all bytes of the image, zeros as well.
     /dev/sdX       a disk, with --device only. ALL THAT IS ON IT IS LOST. It
                    must not be mounted or otherwise in use. Without a size in
@@ -139,9 +140,9 @@ its own directory. Or it is a directory of systemd's partition definitions: see
 ` + describeFlags + `    -o OUT     where the image goes
     --device   OUT is a disk, and what is on it may be lost
     --format FORMAT
-               raw, zst, qcow2, vhd or vhd-dynamic, which is the VHD of Hyper-V
-               that leaves out what is zero. By default it goes by OUT's name,
-               and is raw where that tells nothing.
+               raw, zst, qcow2, vhd, vhd-dynamic (a VHD that leaves out what is
+               zero) or vhdx. By default it goes by OUT's name, and is raw where
+               that tells nothing. Standard output takes raw and zst.
     --compress HOW
                how a qcow2's clusters are compressed: zlib, zstd (QEMU 5.1 and
                later), or none, the default

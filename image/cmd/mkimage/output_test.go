@@ -36,6 +36,7 @@ func TestFormats(t *testing.T) {
 		{"disk", "qcow2", []string{"--format", "qcow2"}},
 		{"disk.vhd", "vpc", nil},
 		{"disk.vhd", "vpc", []string{"--format", "vhd-dynamic"}},
+		{"disk.vhdx", "vhdx", nil},
 		{"disk.vhd", "raw", []string{"--format", "raw"}},
 	} {
 		t.Run(tc.name+strings.Join(tc.args, " "), func(t *testing.T) {

@@ -115,6 +115,7 @@ func TestInspectErrors(t *testing.T) {
 	}
 	for suffix, want := range map[string]string{
 		"qcow2": " is a qcow2: convert it first, by qemu-img convert -O raw",
+		"vhdx":  " is a VHDX: convert it first, by qemu-img convert -O raw",
 	} {
 		name := filepath.Join(t.TempDir(), "disk."+suffix)
 		_, _, err = mkimage(t, "build", "-q", "-o", name, example)
@@ -140,7 +141,7 @@ func TestUsage(t *testing.T) {
 		{[]string{"help", "make"}, "no help for \"make\": want build, plan, inspect or verify\nTry \"mkimage help\"."},
 		{[]string{"build", example}, "no output: want -o and a file, - for standard output, or a device\nTry \"mkimage help build\"."},
 		{[]string{"build", example, "-o", out, "-q", "--json"}, "both --json and -q: want one of them\nTry \"mkimage help build\"."},
-		{[]string{"build", example, "-o", out, "--format", "vmdk"}, "invalid value \"vmdk\" for flag -format: want raw, zst, qcow2, vhd or vhd-dynamic\nTry \"mkimage help build\"."},
+		{[]string{"build", example, "-o", out, "--format", "vmdk"}, "invalid value \"vmdk\" for flag -format: want raw, zst, qcow2, vhd, vhd-dynamic or vhdx\nTry \"mkimage help build\"."},
 		{[]string{"build", example, "-o", out, "--format", "qcow2", "--bmap"}, "--bmap with the format qcow2: want raw or zst, which bmaptool copies from\nTry \"mkimage help build\"."},
 		{[]string{"build", example, "-o", out, "--compress", "zstd"}, "--compress and --cluster-size with the format raw: want qcow2\nTry \"mkimage help build\"."},
 		{[]string{"build", example, "-o", out + ".qcow2", "--compress", "lzma"}, "invalid value \"lzma\" for flag -compress: want none, zlib or zstd\nTry \"mkimage help build\"."},
