@@ -52,8 +52,9 @@
 //
 //	$ GOARCH=arm64 go build -o vmexec-arm64 ./integration/cmd/vmexec
 //	$ ./vmexec -fetch -arch arm64
-//	$ GOARCH=arm64 go test -exec "$PWD/vmexec -v -scratch 512M" ./image/ext4
-//	vmexec: kernel 6.1.0-56-cloud-arm64, packed in 26 ms, booted in 1785 ms
+//	$ GOARCH=arm64 go test -exec "$PWD/vmexec -v" ./nvme
+//	vmexec: kernel 6.1.0-56-cloud-arm64, packed in 29 ms, booted in 3991 ms
+//	ok  	github.com/drivebay/drivebay/nvme	12.255s
 //
 // # What a guest's kernel leaves out
 //
