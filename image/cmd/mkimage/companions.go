@@ -50,9 +50,6 @@ func (o *buildOptions) companions(p *image.Plan, d *description) (*companions, e
 	if err == nil && o.manifest != "" {
 		err = c.addManifest(p, d, o)
 	}
-	if err == nil {
-		err = c.apart(o.out)
-	}
 	if err != nil {
 		c.discard()
 		return nil, err
@@ -60,11 +57,18 @@ func (o *buildOptions) companions(p *image.Plan, d *description) (*companions, e
 	return c, nil
 }
 
-// apart refuses files that would have the same name.
+// apart refuses files that would take the place of one another, or of the image.
 func (c *companions) apart(out string) error {
-	owners := map[string]bool{filepath.Clean(out): true}
+	out, err := filepath.Abs(out)
+	if err != nil {
+		return err
+	}
+	owners := map[string]bool{out: true}
 	for _, f := range c.files {
-		name := filepath.Clean(f.Target())
+		name, err := filepath.Abs(f.Target())
+		if err != nil {
+			return err
+		}
 		if owners[name] {
 			return usageError{err: fmt.Errorf("two outputs would be called %s: want other names", name)}
 		}

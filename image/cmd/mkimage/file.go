@@ -20,7 +20,7 @@ func (f *fileOutput) prepare(l *image.Layout) error          { return f.format.p
 func (f *fileOutput) fit(p *image.Plan) (*image.Plan, error) { return f.format.fit(p) }
 func (f *fileOutput) close()                                 {}
 
-func (f *fileOutput) write(ctx context.Context, p *image.Plan, o image.Options, c *companions) (n int64, err error) {
+func (f *fileOutput) write(ctx context.Context, p *image.Plan, o image.Options, beside *companions) (n int64, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("build %s: %w", f.name, err)
@@ -31,20 +31,23 @@ func (f *fileOutput) write(ctx context.Context, p *image.Plan, o image.Options, 
 		return 0, err
 	}
 	defer out.Discard()
+	if err := beside.apart(out.Target()); err != nil {
+		return 0, err
+	}
 	counted := &countedFile{File: out}
 	w, err := f.format.open(counted, p, f.options)
 	if err != nil {
 		return 0, err
 	}
 	defer w.Close()
-	o.AnyOrder = f.format.anyOrder && !c.watch()
-	if err := p.WriteAt(ctx, c.tee(w), o); err != nil {
+	o.AnyOrder = f.format.anyOrder && !beside.watch()
+	if err := p.WriteAt(ctx, beside.tee(w), o); err != nil {
 		return counted.n, err
 	}
 	if err := w.Finish(); err != nil {
 		return counted.n, err
 	}
-	if err := c.complete(ctx); err != nil {
+	if err := beside.complete(ctx); err != nil {
 		return counted.n, err
 	}
 	return counted.n, out.Publish(o.Sync)
@@ -79,12 +82,12 @@ func (s *streamOutput) prepare(l *image.Layout) error          { return s.format
 func (s *streamOutput) fit(p *image.Plan) (*image.Plan, error) { return s.format.fit(p) }
 func (s *streamOutput) close()                                 {}
 
-func (s *streamOutput) write(ctx context.Context, p *image.Plan, o image.Options, c *companions) (int64, error) {
+func (s *streamOutput) write(ctx context.Context, p *image.Plan, o image.Options, beside *companions) (int64, error) {
 	n, err := abandon(ctx, func() (int64, error) { return s.stream(ctx, p, o) })
 	if err != nil {
 		return n, fmt.Errorf("write to standard output: %w", err)
 	}
-	return n, c.complete(ctx)
+	return n, beside.complete(ctx)
 }
 
 // stream writes the image front to back.

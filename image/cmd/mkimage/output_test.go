@@ -153,3 +153,52 @@ func TestCompanionsOfFailure(t *testing.T) {
 	require.ErrorContains(t, err, "changed while it was read")
 	require.Empty(t, names(t, dir))
 }
+
+// TestOutputsApart wants no file to take the place of another, whatever it is called.
+func TestOutputsApart(t *testing.T) {
+	dir := t.TempDir()
+	link := filepath.Join(dir, "link")
+	require.NoError(t, os.Symlink("list", link))
+	for _, out := range []string{"list", "link", "./list"} {
+		_, _, err := mkimage(t, "build", example, "-o", dir+"/"+out, "--manifest", filepath.Join(dir, "list"))
+		require.ErrorContains(t, err, "two outputs would be called "+filepath.Join(dir, "list")+": want other names")
+		require.Equal(t, 2, exitStatus(err))
+		require.Equal(t, []string{"link"}, names(t, dir))
+	}
+	_, _, err := mkimage(t, "build", example, "-o", filepath.Join(dir, "disk.img"), "--manifest", example)
+	require.ErrorContains(t, err, "the output "+example+" is the spec: want another name")
+	_, _, err = mkimage(t, "build", example, "-o", filepath.Join(dir, "disk.img"), "--manifest", "testdata/esp/list")
+	require.ErrorContains(t, err, "the output testdata/esp/list is inside of the source testdata/esp")
+	require.Equal(t, []string{"link"}, names(t, dir))
+}
+
+// TestHashTree wants a partition table that is known last to be in every format, and
+// in what is beside it.
+func TestHashTree(t *testing.T) {
+	spec := writeSpec(t, `seed: 8f1c2c3e-0000-4000-8000-000000000001
+partitions:
+- {name: data, type: root-x86-64, size: 4MiB, content: {format: ext4, files: [{path: /file, text: hashed}]}}
+- {name: hash, type: root-x86-64-verity, content: {format: verity, of: data}}
+`)
+	dir := t.TempDir()
+	build := func(args ...string) {
+		t.Helper()
+		_, _, err := mkimage(t, append([]string{"build", "-q", spec}, args...)...)
+		require.NoError(t, err)
+	}
+	raw := filepath.Join(dir, "disk.img")
+	build("-o", raw)
+	want := readAll(t, raw)
+	for name, format := range map[string]string{"disk.qcow2": "qcow2", "disk.vhd": "vpc", "disk.vhdx": "vhdx"} {
+		name = filepath.Join(dir, name)
+		build("-o", name)
+		require.Contains(t, runTool(t, fixture.RequireTool(t, "qemu-img"), "compare", "-f", "raw", "-F", format, raw, name), "Images are identical.")
+	}
+	out := filepath.Join(t.TempDir(), "disk.img")
+	build("-o", out, "--bmap", "--split")
+	require.Equal(t, want, readAll(t, out))
+	stem := strings.TrimSuffix(out, ".img")
+	require.Equal(t, want[image.MiB:5*image.MiB], readAll(t, stem+".data.raw"))
+	runTool(t, fixture.RequireTool(t, "bmaptool"), "copy", out, stem+".copy")
+	require.Equal(t, want, readAll(t, stem+".copy"))
+}
