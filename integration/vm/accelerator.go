@@ -1,22 +1,23 @@
 package vm
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 )
 
-// Accelerators returns what a machine of the host's own architecture is best started
-// with, the fastest first; one of another has TCG alone. KVM is among them where its device can be opened and nobody has
-// reported, since the host was booted, that it does not boot: see [RefuseKVM]. TCG
-// is always the last.
+// Accelerators returns what a machine of an architecture is best started with on this
+// host, the fastest first. KVM is among them where the architecture is the host's,
+// its device can be opened, and nobody has reported, since the host was booted, that
+// it does not boot: see [RefuseKVM]. TCG is always the last.
 //
 // That a device can be opened says little: on a host that is itself a guest it may
 // hang at the first instruction, or fail in the middle of a boot. So whoever starts
 // a machine under KVM sets a time limit to its boot, and tries TCG after it.
-func Accelerators() []Accelerator {
-	if runtime.GOOS != "linux" || KVMRefused() {
+func Accelerators(arch Arch) []Accelerator {
+	if runtime.GOOS != "linux" || string(cmp.Or(arch, AMD64)) != runtime.GOARCH || KVMRefused() {
 		return []Accelerator{TCG}
 	}
 	f, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0)

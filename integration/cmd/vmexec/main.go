@@ -157,7 +157,7 @@ func releases(kernels []*kernel.Kernel) string {
 // printCommand prints QEMU's command line, quoted for a shell.
 func printCommand(stdout io.Writer, m vm.Machine) (int, error) {
 	if m.Accelerator == "" {
-		m.Accelerator = vm.Accelerators()[0]
+		m.Accelerator = vm.Accelerators(m.Arch)[0]
 	}
 	args, err := m.Command()
 	if err != nil {

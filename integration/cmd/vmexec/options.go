@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -154,11 +155,11 @@ func (o *options) architecture() (string, error) {
 // initFor returns the path of the build of vmexec that becomes the init of a guest of
 // an architecture, "" for this one.
 func initFor(arch string) (string, error) {
+	if arch == runtime.GOARCH || arch == "amd64" && runtime.GOARCH == "386" {
+		return "", nil
+	}
 	self, err := os.Executable()
 	if err != nil {
-		return "", err
-	}
-	if own, err := guest.Arch(self); err != nil || own == arch {
 		return "", err
 	}
 	path := filepath.Join(filepath.Dir(self), "vmexec-"+arch)

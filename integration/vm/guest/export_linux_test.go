@@ -19,7 +19,7 @@ func SetBootLimit(t *testing.T, limit time.Duration) {
 func SetKVM(t *testing.T, limit time.Duration) {
 	oldLimit, oldHas := bootLimitKVM, accelerators
 	bootLimitKVM = limit
-	accelerators = func() []vm.Accelerator {
+	accelerators = func(vm.Arch) []vm.Accelerator {
 		if vm.KVMRefused() {
 			return []vm.Accelerator{vm.TCG}
 		}

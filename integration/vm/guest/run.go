@@ -105,10 +105,7 @@ const baseMemory = 160 << 20
 func attempts(ctx context.Context, m vm.Machine, p Program, s Streams) (Status, error) {
 	choice := []vm.Accelerator{m.Accelerator}
 	if m.Accelerator == "" {
-		choice = []vm.Accelerator{vm.TCG}
-		if m.Arch == vm.Arch(own().name) {
-			choice = accelerators()
-		}
+		choice = accelerators(m.Arch)
 	}
 	choice = append(choice, choice[len(choice)-1])
 	var errs []error
