@@ -267,14 +267,58 @@ func TestSourcesThatFail(t *testing.T) {
 		tr := small(t)
 		_, err := tr.Add("z", tc.entry)
 		require.NoError(t, err)
-		fs := &squashfs.FileSystem{Tree: tr}
+		fs := &squashfs.FileSystem{Tree: tr, TempDir: t.TempDir()}
 		for range 2 { // what has failed is not kept
 			_, err = fs.Plan(t.Context(), geometry(0))
 			require.ErrorIs(t, err, tc.is)
 			require.EqualError(t, err, tc.want)
 		}
+		requireEmpty(t, fs.TempDir)
 		require.NoError(t, fs.Close())
 	}
+}
+
+// A file that another program writes to while those before it are compressed.
+func TestFilesThatChange(t *testing.T) {
+	for name, change := range map[string]func(f *os.File) error{
+		"grows":   func(f *os.File) error { _, err := f.WriteAt([]byte("more"), 400000); return err },
+		"shrinks": func(f *os.File) error { return f.Truncate(399999) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			f, err := os.Create(filepath.Join(dir, "z"))
+			require.NoError(t, err)
+			defer f.Close()
+			_, err = f.Write(noise(1, 400000))
+			require.NoError(t, err)
+			tr, err := filetree.FromDir(dir)
+			require.NoError(t, err)
+			defer tr.Close()
+			before := filetree.File(noise(2, 300000), 0o644)
+			open := before.Open
+			before.Open = func() (filetree.Content, error) {
+				if err := change(f); err != nil {
+					return nil, err
+				}
+				return open()
+			}
+			_, err = tr.Add("a", before)
+			require.NoError(t, err)
+			fs := &squashfs.FileSystem{Tree: tr, TempDir: t.TempDir()}
+			_, err = fs.Plan(t.Context(), geometry(0))
+			require.ErrorIs(t, err, filetree.ErrChanged)
+			require.ErrorContains(t, err, filepath.Join(dir, "z")+": changed while it was read")
+			requireEmpty(t, fs.TempDir)
+			require.NoError(t, fs.Close())
+		})
+	}
+}
+
+func requireEmpty(t *testing.T, dir string) {
+	t.Helper()
+	list, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, list)
 }
 
 type errorReader struct{ error }
@@ -299,9 +343,7 @@ func TestClose(t *testing.T) {
 	w := volume.NewWriter(discard{}, p.Info().Size)
 	defer w.Close()
 	require.ErrorIs(t, p.Write(t.Context(), w), squashfs.ErrClosed)
-	list, err := os.ReadDir(dir)
-	require.NoError(t, err)
-	require.Empty(t, list)
+	requireEmpty(t, dir)
 }
 
 type discard struct{}
