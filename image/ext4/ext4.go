@@ -33,7 +33,8 @@ type FileSystem struct {
 	// JournalSize is in bytes, a multiple of the block size, from 1,024 to
 	// 10,240,000 blocks. Zero is by the size of the volume, as mke2fs has it:
 	// 4 MiB below 128 MiB, 64 MiB from 2 GiB on, at most 1 GiB, and none in a
-	// volume of less than 2,048 blocks. [None] is no journal.
+	// volume of less than 2,048 blocks; and less where the tree fits a smaller
+	// volume, but not this one with its larger journal. [None] is no journal.
 	JournalSize int64
 	// ReservedPercent is how much of the volume is kept for root, at most 50.
 	// Zero is 5, as mke2fs has it, [None] is nothing. What is reserved is a

@@ -42,6 +42,7 @@ type plan struct {
 	// What depends on the size.
 	size          int64 // of the volume
 	layout        *layout
+	journalLimit  int64 // blocks that a journal may have at most that is not asked for
 	journalBlocks int64
 	journal       placement
 	resizeBlock   int64
@@ -193,7 +194,7 @@ func (p *plan) fit(size int64) error {
 	if fs.Inodes != 0 && fs.Inodes < int64(p.lastInode()) {
 		return &volume.SizeError{Format: "ext4", Size: fs.Inodes, Need: int64(p.lastInode()), Resource: "inodes"}
 	}
-	p.size = size
+	p.size, p.journalLimit = size, maxJournal
 	lack, err := p.try(size / p.blockSize)
 	switch {
 	case err != nil:
@@ -205,9 +206,25 @@ func (p *plan) fit(size int64) error {
 		if err := p.fitSmallest(); err != nil {
 			return err
 		}
+		if p.size < size {
+			return p.fitWithLessJournal(size)
+		}
 		return &volume.SizeError{Format: "ext4", Size: size, Need: max(p.size, size+1), Resource: "bytes"}
 	}
 	return nil
+}
+
+// fitWithLessJournal lays the file system out on a volume that lacks room only for
+// the journal which volumes of its size have: with the journal of the smallest
+// volume that holds the tree. So what fits a volume fits all that are larger.
+func (p *plan) fitWithLessJournal(size int64) error {
+	smallest := p.size
+	p.size, p.journalLimit = size, p.journalBlocks
+	lack, err := p.try(size / p.blockSize)
+	if err == nil && lack != (shortage{}) {
+		err = &volume.SizeError{Format: "ext4", Size: size, Need: max(smallest, size+1), Resource: "bytes"}
+	}
+	return err
 }
 
 // fitSmallest finds the smallest size: tables only grow with the size, so that
@@ -217,6 +234,7 @@ func (p *plan) fitSmallest() error {
 	if fs.Inodes != 0 && fs.Inodes < int64(p.lastInode()) {
 		return &volume.SizeError{Format: "ext4", Size: fs.Inodes, Need: int64(p.lastInode()), Resource: "inodes"}
 	}
+	p.journalLimit = maxJournal
 	for blocks := p.dataBlocks + 1; blocks <= maxBlocks; {
 		lack, err := p.try(blocks)
 		switch {
@@ -252,7 +270,7 @@ func (p *plan) try(blocks int64) (shortage, error) {
 			blocks*p.blockSize, p.blockSize)
 	}
 	p.layout = l
-	p.journalBlocks = p.fs.journalLen(blocks, p.blockSize)
+	p.journalBlocks = min(p.fs.journalLen(blocks, p.blockSize), p.journalLimit)
 	if need := p.dataBlocks + p.journalBlocks + 1; need > l.room { // and one of the resize inode
 		return shortage{blocks: need - l.room}, nil
 	}
