@@ -66,12 +66,22 @@ func (p *Plan) Verify(ctx context.Context, name string, o Options) error {
 	if err != nil {
 		return err
 	}
-	if size < p.Size || size > p.Size && info.Mode().IsRegular() {
+	if !info.Mode().IsRegular() {
+		size = min(size, p.Size)
+	}
+	return p.VerifyReaderAt(ctx, name, f, size, o)
+}
+
+// VerifyReaderAt is [Plan.Verify] for a disk of size bytes that r reads. Errors call
+// it name.
+func (p *Plan) VerifyReaderAt(ctx context.Context, name string, r io.ReaderAt, size int64, o Options) error {
+	if size != p.Size {
 		return fmt.Errorf("%s: %w: its size is %d bytes: want %d", name, ErrDiffers, size, p.Size)
 	}
-	c := &compareSink{ctx: ctx, plan: p, file: f}
+	c := &compareSink{ctx: ctx, plan: p, name: name, r: r}
 	o.AnyOrder = false
-	if err = p.WriteAt(ctx, c, o); err == nil {
+	err := p.WriteAt(ctx, c, o)
+	if err == nil {
 		err = c.zeros(p.Size)
 	}
 	if c.found != nil {
@@ -87,7 +97,8 @@ func (p *Plan) Verify(ctx context.Context, name string, o Options) error {
 type compareSink struct {
 	ctx   context.Context
 	plan  *Plan
-	file  *os.File
+	name  string
+	r     io.ReaderAt
 	pos   int64 // everything before it has been compared
 	buf   []byte
 	found *DifferenceError
@@ -111,7 +122,7 @@ func (c *compareSink) zeros(end int64) error {
 		if c.ctx.Err() != nil {
 			return context.Cause(c.ctx)
 		}
-		start, stop := dataRange(c.file, c.pos, end)
+		start, stop := c.dataRange(end)
 		for c.pos = start; c.pos < stop; {
 			n := min(stop-c.pos, int64(len(zeros)))
 			if err := c.compare(zeros[:n], c.pos); err != nil {
@@ -123,12 +134,20 @@ func (c *compareSink) zeros(end int64) error {
 	return nil
 }
 
+// dataRange returns the next range up to end that may hold data.
+func (c *compareSink) dataRange(end int64) (start, stop int64) {
+	if f, ok := c.r.(*os.File); ok {
+		return dataRange(f, c.pos, end)
+	}
+	return c.pos, end
+}
+
 func (c *compareSink) compare(want []byte, off int64) error {
 	if len(c.buf) < len(want) {
 		c.buf = make([]byte, len(want))
 	}
 	got := c.buf[:len(want)]
-	if n, err := c.file.ReadAt(got, off); n < len(got) {
+	if n, err := c.r.ReadAt(got, off); n < len(got) {
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
@@ -141,7 +160,7 @@ func (c *compareSink) compare(want []byte, off int64) error {
 	for want[i] == got[i] {
 		i++
 	}
-	c.found = c.plan.difference(c.file.Name(), off+int64(i), want[i], got[i])
+	c.found = c.plan.difference(c.name, off+int64(i), want[i], got[i])
 	return c.found
 }
 
