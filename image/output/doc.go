@@ -26,6 +26,10 @@
 //   - [Bmap]: no image but the map of one, version 2.0, with which bmaptool copies
 //     only what matters.
 //
+// [NewReader] reads the disk back from files of these formats, whoever has made
+// them, at any place: of qcow2, zstd with a seek table and fixed VHD. Of others there
+// is an error, and qemu-img to convert them.
+//
 // What is compressed is compressed on all CPUs, and comes out the same on any
 // number of them. Nothing is taken from a clock or a source of random numbers: what
 // looks like it is derived from what the options say.

@@ -23,6 +23,8 @@ const (
 	vhdBitmapSize  = 512                    // a bit for each sector of a block
 	vhdPage        = 4096                   // on which blocks' data begins
 	vhdStride      = vhdPage + vhdBlockSize // from one block to the next
+	vhdTypeFixed   = 2
+	vhdTypeDynamic = 3
 	vhdNoOffset    = 1<<64 - 1
 	vhdUnallocated = 1<<32 - 1
 
@@ -125,9 +127,9 @@ func (v *VHD) Close() error { return nil }
 
 // footer returns the hard disk footer.
 func (v *VHD) footer() []byte {
-	kind, header := uint32(2), uint64(vhdNoOffset)
+	kind, header := uint32(vhdTypeFixed), uint64(vhdNoOffset)
 	if v.options.Dynamic {
-		kind, header = 3, vhdFooterSize
+		kind, header = vhdTypeDynamic, vhdFooterSize
 	}
 	cylinders, heads, sectors := vhdGeometry(v.size / sectorSize)
 	b := []byte("conectix")

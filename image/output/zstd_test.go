@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"io"
+	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
@@ -96,4 +100,83 @@ func TestFullDisk(t *testing.T) {
 	}
 	require.ErrorIs(t, err, errFull)
 	require.ErrorIs(t, z.Finish(), errFull)
+}
+
+// pack returns a disk as a zstd file.
+func pack(t testing.TB, disk []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z, err := output.NewZstd(&b, int64(len(disk)), output.ZstdOptions{})
+	require.NoError(t, err)
+	defer z.Close()
+	_, err = z.WriteAt(disk, 0)
+	require.NoError(t, err)
+	require.NoError(t, z.Finish())
+	return b.Bytes()
+}
+
+// TestZstdReader reads a disk at all kinds of places, as the standard library has
+// readers do.
+func TestZstdReader(t *testing.T) {
+	disk := makeDisk(3*output.ZstdFrameSize + 512)
+	file := pack(t, disk)
+	z, err := output.NewZstdReader(bytes.NewReader(file), int64(len(file)))
+	require.NoError(t, err)
+	defer z.Close()
+	require.Equal(t, int64(len(disk)), z.Size())
+	require.NoError(t, iotest.TestReader(io.NewSectionReader(z, output.ZstdFrameSize-1000, 2000), disk[output.ZstdFrameSize-1000:][:2000]))
+	got := make([]byte, len(disk)+1)
+	n, err := z.ReadAt(got, 0)
+	require.ErrorIs(t, err, io.EOF)
+	require.True(t, bytes.Equal(disk, got[:n]))
+	_, err = z.ReadAt(got[:1], z.Size())
+	require.ErrorIs(t, err, io.EOF)
+	_, err = z.ReadAt(got[:1], -1)
+	require.EqualError(t, err, "zstd: read at offset -1: want at least 0")
+}
+
+func TestZstdReaderRefuses(t *testing.T) {
+	file := pack(t, makeDisk(2*output.ZstdFrameSize))
+	end := len(file)
+	table := end - 9 - 2*12
+	for _, tc := range []struct {
+		name   string
+		at     int
+		change string
+		want   string
+	}{
+		{"no table", end - 1, "x", "zstd file has no seek table"},
+		{"descriptor", end - 5, "\x40", "zstd: seek table with descriptor 0x40: want 0x80 or 0"},
+		{"frames", end - 9, "\xff\xff\xff", fmt.Sprintf("zstd: seek table of 16777215 frames: want what fits the file of %d bytes", end)},
+		{"no frame", table - 8, "x", fmt.Sprintf("zstd: seek table at %d: want a skippable frame of 33 bytes", table-8)},
+		{"large frame", table + 7, "\x10", "zstd: frame 0 of "},
+		{"other lengths", table, "\x01", "zstd: seek table of frames that end at "},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			bad := bytes.Clone(file)
+			copy(bad[tc.at:], tc.change)
+			_, err := output.NewZstdReader(bytes.NewReader(bad), int64(len(bad)))
+			require.ErrorContains(t, err, tc.want)
+		})
+	}
+	bad := bytes.Clone(file)
+	bad[1000]++
+	z, err := output.NewZstdReader(bytes.NewReader(bad), int64(len(bad)))
+	require.NoError(t, err)
+	defer z.Close()
+	_, err = z.ReadAt(make([]byte, 10), 0)
+	require.ErrorContains(t, err, "zstd: frame 0 at 0: ")
+}
+
+func FuzzZstdReader(f *testing.F) {
+	f.Add(pack(f, make([]byte, 512)))
+	f.Add(pack(f, []byte("something"+strings.Repeat(" and more", 1000))))
+	f.Fuzz(func(t *testing.T, file []byte) {
+		z, err := output.NewZstdReader(bytes.NewReader(file), int64(len(file)))
+		if err != nil {
+			return
+		}
+		defer z.Close()
+		_, _ = io.Copy(io.Discard, io.NewSectionReader(z, 0, min(z.Size(), 1<<20)))
+	})
 }
