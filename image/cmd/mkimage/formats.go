@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -36,10 +35,13 @@ var formats = []*format{
 	{name: "raw", open: openRaw, stream: true, anyOrder: true, bmap: true},
 	{name: "zst", suffix: ".zst", open: openZstd, stream: true, bmap: true},
 	{name: "qcow2", suffix: ".qcow2", open: openQCOW2},
-	{name: "vhd", suffix: ".vhd", open: openVHD, anyOrder: true, grain: output.VHDGrain, sectors: []int{512}},
+	vhd,
 	{name: "vhd-dynamic", open: openDynamicVHD, anyOrder: true, grain: output.VHDGrain, sectors: []int{512}},
 	{name: "vhdx", suffix: ".vhdx", open: openVHDX, anyOrder: true, sectors: []int{512}},
 }
+
+// vhd is the fixed VHD.
+var vhd = &format{name: "vhd", suffix: ".vhd", open: openVHD, anyOrder: true, grain: output.VHDGrain, sectors: []int{512}}
 
 // file is what an image is written to.
 type file interface {
@@ -141,31 +143,4 @@ func (f *format) fit(p *image.Plan) (*image.Plan, error) {
 		return p, nil
 	}
 	return p.Extend((p.Size/f.grain + 1) * f.grain)
-}
-
-// magics are how the formats are told that are not read here, with what makes a raw
-// image of them.
-var magics = []struct{ magic, what, convert string }{
-	{"\x28\xb5\x2f\xfd", "compressed by zstd: unpack it first, by", "zstd -d --sparse"},
-	{"QFI\xfb", "a qcow2: convert it first, by", "qemu-img convert -O raw"},
-	{"conectix", "a dynamic VHD: convert it first, by", "qemu-img convert -O raw"},
-	{"vhdxfile", "a VHDX: convert it first, by", "qemu-img convert -O raw"},
-}
-
-// refuseConverted tells that an image is not a raw one, which would look like no
-// image at all. A fixed VHD is a raw one with a footer.
-func refuseConverted(name string) error {
-	f, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	start := make([]byte, 8)
-	n, _ := io.ReadFull(f, start) // what cannot be read is told by who reads it next
-	for _, m := range magics {
-		if strings.HasPrefix(string(start[:n]), m.magic) {
-			return fmt.Errorf("%s is %s %s", name, m.what, m.convert)
-		}
-	}
-	return nil
 }

@@ -168,7 +168,7 @@ its own directory. Or it is a directory of systemd's partition definitions: see
 `,
 	"inspect": `mkimage inspect IMAGE [--json] [--files]
 
-Shows what is on IMAGE, a disk image or a disk: its partition table, and for
+Shows what is on IMAGE, a disk image (raw, zst, qcow2, vhd) or a disk: its partition table, and for
 each partition the format, label and UUID of what it holds, and of ext2, ext3,
 ext4, FAT and squashfs how many files there are and how much is used; of a hash
 tree of dm-verity its parameters and the root hash that it has. IMAGE may be

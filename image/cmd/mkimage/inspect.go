@@ -22,14 +22,15 @@ func inspectCommand(f *flag.FlagSet) func(context.Context, env, []string) error 
 	asJSON := f.Bool("json", false, "")
 	files := f.Bool("files", false, "")
 	return func(ctx context.Context, e env, args []string) error {
-		if err := refuseConverted(args[0]); err != nil {
-			return err
-		}
-		d, err := image.Open(args[0])
+		img, err := openImage(args[0])
 		if err != nil {
 			return err
 		}
-		defer d.Close()
+		defer img.Close()
+		d, err := img.open()
+		if err != nil {
+			return err
+		}
 		// What cannot be measured is not shown; --files says why.
 		_ = d.Measure()
 		w := bufio.NewWriter(e.stdout)

@@ -106,23 +106,44 @@ func TestInspectErrors(t *testing.T) {
 	_, _, err = mkimage(t, "verify", empty+".nothing", example)
 	require.ErrorIs(t, err, os.ErrNotExist)
 
+	for _, format := range []string{"vhd-dynamic", "vhdx"} {
+		name := buildExample(t, "disk", "--format", format)
+		for _, args := range [][]string{{"inspect", name}, {"verify", name, example}} {
+			_, _, err = mkimage(t, args...)
+			require.EqualError(t, err, name+" is a dynamic VHD or a VHDX: convert it first, by qemu-img convert -O raw")
+		}
+	}
 	packed := filepath.Join(t.TempDir(), "disk.img.zst")
-	_, _, err = mkimage(t, "build", "-q", "-o", packed, example)
+	runTool(t, fixture.RequireTool(t, "zstd"), "-q", example, "-o", packed)
+	_, _, err = mkimage(t, "inspect", packed)
+	require.EqualError(t, err, packed+" is compressed by zstd, without a seek table: unpack it first, by zstd -d --sparse")
+}
+
+// TestReadsFormats wants images that are not raw to be inspected and verified as
+// those that are.
+func TestReadsFormats(t *testing.T) {
+	want, _, err := mkimage(t, "inspect", "--files", buildExample(t, "disk.img"))
 	require.NoError(t, err)
-	for _, args := range [][]string{{"inspect", packed}, {"verify", packed, example}} {
-		_, _, err = mkimage(t, args...)
-		require.EqualError(t, err, packed+" is compressed by zstd: unpack it first, by zstd -d --sparse")
-	}
-	for suffix, want := range map[string]string{
-		"qcow2": " is a qcow2: convert it first, by qemu-img convert -O raw",
-		"vhdx":  " is a VHDX: convert it first, by qemu-img convert -O raw",
-	} {
-		name := filepath.Join(t.TempDir(), "disk."+suffix)
-		_, _, err = mkimage(t, "build", "-q", "-o", name, example)
+	for _, tc := range [][]string{{"disk.img.zst"}, {"disk.qcow2"}, {"disk.qcow2", "--compress", "zstd"}, {"disk.vhd"}} {
+		name := buildExample(t, tc[0], tc[1:]...)
+		got, _, err := mkimage(t, "inspect", "--files", name)
 		require.NoError(t, err)
-		_, _, err = mkimage(t, "inspect", name)
-		require.EqualError(t, err, name+want)
+		require.Equal(t, want, got)
+		for _, args := range [][]string{{}, {"--files"}} {
+			_, _, err = mkimage(t, append([]string{"verify", name, example}, args...)...)
+			require.NoError(t, err, name)
+		}
+		other := writeSpec(t, "size: 83MiB\npartitions: [{name: other, size: 1MiB}]")
+		_, _, err = mkimage(t, "verify", name, other)
+		require.ErrorIs(t, err, image.ErrDiffers)
+		require.ErrorContains(t, err, name+": image differs from its layout: partition table: byte ")
 	}
+	grown := writeSpec(t, "align: 4096\npartitions: [{size: 64KiB}]\n")
+	name := filepath.Join(t.TempDir(), "disk.vhd")
+	_, _, err = mkimage(t, "build", "-q", grown, "-o", name)
+	require.NoError(t, err)
+	_, _, err = mkimage(t, "verify", name, grown)
+	require.NoError(t, err)
 }
 
 func TestUsage(t *testing.T) {

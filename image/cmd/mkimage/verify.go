@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -24,22 +23,24 @@ func verifyCommand(f *flag.FlagSet) func(context.Context, env, []string) error {
 	files := f.Bool("files", false, "")
 	asJSON := f.Bool("json", false, "")
 	return func(ctx context.Context, e env, args []string) error {
-		if err := refuseConverted(args[0]); err != nil {
+		i, err := openImage(args[0])
+		if err != nil {
 			return err
 		}
+		defer i.Close()
 		l, err := o.describe(ctx, e, args[1])
 		if err != nil {
 			return err
 		}
 		defer l.Close()
-		p, err := planFor(ctx, l, args[0])
+		p, err := i.plan(ctx, l)
 		if err != nil {
 			return err
 		}
 		if *files {
-			return verifyFiles(ctx, e, args[0], l, p, *asJSON)
+			return verifyFiles(ctx, e, i, l, p, *asJSON)
 		}
-		err = p.Verify(ctx, args[0], image.Options{})
+		err = i.verify(ctx, p)
 		switch {
 		case errors.Is(err, image.ErrDiffers) && *asJSON:
 			return errors.Join(printVerdict(e, []string{err.Error()}), err)
@@ -54,8 +55,8 @@ func verifyCommand(f *flag.FlagSet) func(context.Context, env, []string) error {
 }
 
 // verifyFiles compares the files of an image with their sources.
-func verifyFiles(ctx context.Context, e env, name string, l *description, p *image.Plan, asJSON bool) error {
-	differences, err := compareFiles(ctx, name, l, p)
+func verifyFiles(ctx context.Context, e env, i *imageFile, l *description, p *image.Plan, asJSON bool) error {
+	differences, err := compareFiles(ctx, i, l, p)
 	if err != nil {
 		return err
 	}
@@ -65,10 +66,10 @@ func verifyFiles(ctx context.Context, e env, name string, l *description, p *ima
 	case len(differences) > 0:
 		_, err = fmt.Fprintln(e.stdout, strings.Join(differences, "\n"))
 	default:
-		_, err = fmt.Fprintf(e.stdout, "%s: all files as their sources have them\n", name)
+		_, err = fmt.Fprintf(e.stdout, "%s: all files as their sources have them\n", i.Name())
 	}
 	if err == nil && len(differences) > 0 {
-		err = fmt.Errorf("%s: %w", name, image.ErrDiffers)
+		err = fmt.Errorf("%s: %w", i.Name(), image.ErrDiffers)
 	}
 	return err
 }
@@ -79,34 +80,6 @@ func printVerdict(e env, differences []string) error {
 		Equal       bool     `json:"equal"`
 		Differences []string `json:"differences"`
 	}{len(differences) == 0, append([]string{}, differences...)})
-}
-
-// planFor plans a layout for the image name: for a device, as a build for it does.
-func planFor(ctx context.Context, l *description, name string) (*image.Plan, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if info.Mode()&(os.ModeDevice|os.ModeCharDevice) != os.ModeDevice {
-		return l.Plan(ctx)
-	}
-	size, sector, err := geometry(f)
-	if err != nil {
-		return nil, err
-	}
-	if err := fitDevice(l.Layout, name, size, sector); err != nil {
-		return nil, err
-	}
-	p, err := l.Plan(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return fitPlan(p, size)
 }
 
 // holds is what the formats that are read here hold of files.
@@ -142,8 +115,8 @@ func isAsMade(d filetree.Difference, v *volume.Info) bool {
 }
 
 // compareFiles compares the files of an image with their sources.
-func compareFiles(ctx context.Context, name string, l *description, p *image.Plan) (differences []string, err error) {
-	d, err := image.Open(name)
+func compareFiles(ctx context.Context, img *imageFile, l *description, p *image.Plan) (differences []string, err error) {
+	d, err := img.open()
 	if err != nil {
 		return nil, err
 	}
