@@ -35,7 +35,7 @@ func mainStatus() int {
 	// Buffers are kept and used again, and large trees lie in temporary files, so
 	// that there is hardly any garbage: to collect it early costs next to nothing,
 	// and by default the heap would grow to twice of what is in use.
-	debug.SetGCPercent(25)
+	debug.SetGCPercent(10)
 
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
