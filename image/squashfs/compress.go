@@ -21,8 +21,8 @@ type Compression uint8
 const (
 	Zstd Compression = iota
 	Gzip
-	// XZ has one level, and no filters for machine code. It takes some ten times
-	// as long as xz itself.
+	// XZ has one level, and no filters for machine code: images are larger than
+	// those of xz itself.
 	XZ
 	// None leaves everything as it is.
 	None

@@ -37,12 +37,13 @@
 //
 // # Ways to compress
 //
-// Zstd is the default and the one to take: it is fast in both directions, and its
-// images are within a hundredth of those of mksquashfs. Gzip is for kernels
-// without it. LZ4 is for those who have more room than time to read. XZ makes the
-// smallest images where blocks are large, but the library that there is takes some
-// ten times as long as xz, and has neither levels nor filters for machine code:
-// where that matters, mksquashfs -comp xz -Xbcj is the better tool.
+// Zstd is the default and the one to take: it is fast in both directions. At level
+// 3 images are one or two hundredths larger than those of mksquashfs, at most, and
+// up to a tenth at 15, for half of the time. Gzip is for kernels without zstd, LZ4
+// for those who have more room than time to read. XZ is for readers that know
+// nothing else: the library that there is takes a third of the time of xz, but its
+// images are a fifth larger, and so larger than those of zstd from level 10 on.
+// Where size is all, mksquashfs -comp xz -Xbcj is the better tool.
 //
 // # How it is made
 //

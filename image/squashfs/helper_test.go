@@ -97,6 +97,31 @@ func requireSame(t testing.TB, want *filetree.Tree, dir string, skip ...string) 
 	require.Empty(t, diffs)
 }
 
+// open opens an image.
+func open(t testing.TB, name string) *squashfs.Reader {
+	t.Helper()
+	f, err := os.Open(name)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = f.Close() })
+	info, err := f.Stat()
+	require.NoError(t, err)
+	r, err := squashfs.Open(f, info.Size())
+	require.NoError(t, err)
+	return r
+}
+
+// requireReads fails the test where the reader finds another tree than there
+// should be.
+func requireReads(t testing.TB, want *filetree.Tree, r *squashfs.Reader, o filetree.DiffOptions) {
+	t.Helper()
+	got, err := filetree.FromFS(r)
+	require.NoError(t, err)
+	o.TimeResolution = time.Second
+	diffs, err := filetree.Diff(t.Context(), want, got, o)
+	require.NoError(t, err)
+	require.Empty(t, diffs)
+}
+
 // sparse returns a file with data in the ranges.
 func sparse(size int64, data ...filetree.Range) filetree.Entry {
 	e := filetree.Entry{Mode: 0o644, Size: size, Data: append([]filetree.Range{}, data...)}

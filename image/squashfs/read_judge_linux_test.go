@@ -17,31 +17,6 @@ import (
 	"github.com/drivebay/drivebay/image/volume"
 )
 
-// open opens an image.
-func open(t testing.TB, name string) *squashfs.Reader {
-	t.Helper()
-	f, err := os.Open(name)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = f.Close() })
-	info, err := f.Stat()
-	require.NoError(t, err)
-	r, err := squashfs.Open(f, info.Size())
-	require.NoError(t, err)
-	return r
-}
-
-// requireReads fails the test where the reader finds another tree than there
-// should be.
-func requireReads(t testing.TB, want *filetree.Tree, r *squashfs.Reader, o filetree.DiffOptions) {
-	t.Helper()
-	got, err := filetree.FromFS(r)
-	require.NoError(t, err)
-	o.TimeResolution = time.Second
-	diffs, err := filetree.Diff(t.Context(), want, got, o)
-	require.NoError(t, err)
-	require.Empty(t, diffs)
-}
-
 // sourceDir is a directory of all that mksquashfs keeps.
 func sourceDir(t testing.TB) string {
 	t.Helper()

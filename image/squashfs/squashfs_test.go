@@ -388,7 +388,8 @@ func TestDoublesAreWrittenOnce(t *testing.T) {
 	require.InDelta(t, one+3<<17, size(3), 400)
 }
 
-// FuzzRandomTree has unsquashfs judge trees and parameters of all kinds.
+// FuzzRandomTree has unsquashfs judge trees and parameters of all kinds, and the
+// reader find the same.
 func FuzzRandomTree(f *testing.F) {
 	for seed := range uint64(12) {
 		f.Add(seed)
@@ -402,7 +403,9 @@ func FuzzRandomTree(f *testing.F) {
 			BlockSize:   4096 << r.IntN(9),
 			Tails:       squashfs.Tails(r.IntN(3)),
 		}
-		requireSame(t, tr, unsquash(t, write(t, fs, 0)))
+		image := write(t, fs, 0)
+		requireSame(t, tr, unsquash(t, image))
+		requireReads(t, tr, open(t, image), filetree.DiffOptions{})
 	})
 }
 
