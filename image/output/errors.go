@@ -1,6 +1,16 @@
 package output
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
+
+var (
+	// errFinished reports a write to a writer that is finished or closed.
+	errFinished = errors.New("output: writer is finished")
+	// errBackwards reports a write to where the file is already complete.
+	errBackwards = errors.New("output: going back: want offsets that rise")
+)
 
 // OptionError reports an option, or a size of the disk, that a format does not
 // take.

@@ -1,13 +1,9 @@
 package output
 
 import (
-	"errors"
 	"runtime"
 	"sync"
 )
-
-// errFinished reports a write to a writer that is finished or closed.
-var errFinished = errors.New("output: writer is finished")
 
 // block is a piece of a disk on its way to the file.
 type block struct {
@@ -27,6 +23,7 @@ type packer struct {
 	put       func(b *block) error
 
 	cur   *block
+	next  int64 // no block before it can be written any more
 	free  chan *block
 	jobs  chan *block // to the workers
 	order chan *block // to the one who puts them
@@ -86,6 +83,10 @@ func (p *packer) enter(index int64) error {
 	if p.cur != nil && p.cur.index == index {
 		return nil
 	}
+	if index < p.next {
+		return errBackwards
+	}
+	p.next = index + 1
 	p.submit()
 	if err := p.failure(); err != nil {
 		return err

@@ -31,7 +31,10 @@ func (q *qcow2File) allocate(n int64) int64 {
 // an L2 table is complete when one is asked for that is not in it.
 func (q *qcow2File) entry(index int64) (*uint64, error) {
 	perL2 := int64(len(q.l2))
-	if index/perL2 != q.l2Index {
+	if index/perL2 < q.l2Index {
+		return nil, errBackwards
+	}
+	if index/perL2 > q.l2Index {
 		if err := q.flush(); err != nil {
 			return nil, err
 		}

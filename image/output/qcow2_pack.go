@@ -8,8 +8,8 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// deflateWindow is the window of deflate in bytes. Nobody writes it down, but
-// QEMU's decoder has no larger one (block/qcow2-threads.c).
+// deflateWindow is the window of deflate in bytes. The specification does not tell
+// of it, but QEMU asks its decoder for no larger one (block/qcow2-threads.c).
 const deflateWindow = 4096
 
 // clusterPacker returns the function that compresses a cluster. What is behind the

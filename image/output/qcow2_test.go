@@ -128,3 +128,16 @@ func TestFinished(t *testing.T) {
 	_, err = q.WriteAt([]byte("far"), mib-1)
 	require.EqualError(t, err, "qcow2: 3 bytes at offset 1048575: want them on the disk of 1048576")
 }
+
+// TestBackwards wants a write to what is complete to be an error.
+func TestBackwards(t *testing.T) {
+	for _, compression := range []output.Compression{output.CompressNone, output.CompressZstd} {
+		q, err := output.NewQCOW2(create(t, "disk"), mib, output.QCOW2Options{Compression: compression, ClusterSize: 512})
+		require.NoError(t, err)
+		_, err = q.WriteAt([]byte("late"), mib/2)
+		require.NoError(t, err)
+		_, err = q.WriteAt([]byte("early"), 0)
+		require.EqualError(t, err, "output: going back: want offsets that rise")
+		require.NoError(t, q.Close())
+	}
+}
