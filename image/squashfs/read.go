@@ -39,7 +39,8 @@ const maxRatio = 1024
 // or compressed by lzo, lzma or filters of xz for machine code, a
 // [volume.ErrFeature]. What makes no sense is a [volume.ErrDamaged], here and
 // whenever something is read. The format has no checksums: what is damaged in a
-// file that is not compressed, or by lz4, may not show.
+// content need not show, but where it is compressed by gzip or xz, which have some
+// of their own.
 func Open(r io.ReaderAt, size int64) (*Reader, error) {
 	v := &readVolume{r: r, size: size}
 	if err := v.readSuperblock(); err != nil {
