@@ -42,18 +42,19 @@ func (f *fileOutput) write(ctx context.Context, p *image.Plan, o image.Options, 
 	defer w.Close()
 	o.AnyOrder = f.format.anyOrder && !beside.watch()
 	if err := p.WriteAt(ctx, beside.tee(w), o); err != nil {
-		return counted.n, err
+		return 0, err
 	}
 	if err := w.Finish(); err != nil {
-		return counted.n, err
+		return 0, err
 	}
 	if err := beside.complete(ctx); err != nil {
-		return counted.n, err
+		return 0, err
 	}
 	return counted.n, out.Publish(o.Sync)
 }
 
-// countedFile counts what is written to a file.
+// countedFile counts what is written to a file. The count is there when the writer
+// has finished: formats write by goroutines of their own.
 type countedFile struct {
 	*pending.File
 	n int64
@@ -101,10 +102,13 @@ func (s *streamOutput) stream(ctx context.Context, p *image.Plan, o image.Option
 		return 0, err
 	}
 	defer w.Close()
-	if err = p.WriteAt(ctx, w, o); err == nil {
-		err = w.Finish()
+	if err := p.WriteAt(ctx, w, o); err != nil {
+		return 0, err
 	}
-	return counted.n, err
+	if err := w.Finish(); err != nil {
+		return 0, err
+	}
+	return counted.n, nil
 }
 
 // countedStream counts what is written to a stream. The formats for streams do not
