@@ -202,3 +202,18 @@ partitions:
 	runTool(t, fixture.RequireTool(t, "bmaptool"), "copy", out, stem+".copy")
 	require.Equal(t, want, readAll(t, stem+".copy"))
 }
+
+// TestSplitOfDefinitions wants the names that SplitName gives, and no file for "-".
+func TestSplitOfDefinitions(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"10-a.conf": "Type=linux-generic\nSizeMinBytes=1M\nSizeMaxBytes=1M\nSplitName=first-%t\n",
+		"20-b.conf": "Type=linux-generic\nSizeMinBytes=1M\nSizeMaxBytes=1M\nSplitName=-\n",
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte("[Partition]\n"+text), 0o644))
+	}
+	out := filepath.Join(t.TempDir(), "disk.raw")
+	_, _, err := mkimage(t, "build", "-q", dir, "-o", out, "--size", "16MiB", "--split", "--seed", "8f1c2c3e-0000-4000-8000-000000000001")
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{"disk.first-linux-generic.raw", "disk.raw"}, names(t, filepath.Dir(out)))
+}
