@@ -1,6 +1,7 @@
 package squashfs
 
 import (
+	"encoding/binary"
 	"sync"
 
 	"github.com/drivebay/drivebay/image/internal/rofs"
@@ -47,9 +48,9 @@ type dirReader struct {
 	list []rofs.Child
 }
 
-// decode reads a structure of n bytes that has to be in the directory.
-func (d *dirReader) decode(s any, n int64) error {
-	if d.left -= n; d.left < 0 {
+// decode reads a structure, which has to be in the directory.
+func (d *dirReader) decode(s any) error {
+	if d.left -= int64(binary.Size(s)); d.left < 0 {
 		return damaged("directory ends in the middle of an entry, %d bytes early", -d.left)
 	}
 	return d.m.decode(s)
@@ -58,7 +59,7 @@ func (d *dirReader) decode(s any, n int64) error {
 // run reads a header and the entries behind it.
 func (d *dirReader) run() error {
 	var h dirHeader
-	if err := d.decode(&h, 12); err != nil {
+	if err := d.decode(&h); err != nil {
 		return err
 	}
 	if h.Count >= maxEntries {
@@ -74,7 +75,7 @@ func (d *dirReader) run() error {
 
 func (d *dirReader) entry(h *dirHeader) error {
 	var e dirEntry
-	if err := d.decode(&e, 8); err != nil {
+	if err := d.decode(&e); err != nil {
 		return err
 	}
 	name := make([]byte, int(e.NameLen)+1)
