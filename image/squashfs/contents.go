@@ -55,6 +55,16 @@ const (
 // without a block of their own hold no job.
 const stepsAhead = 1024
 
+// How many blocks there are for each worker beside those of the reader, which holds
+// up to three. With many, the others go on while one worker waits for its CPU: what
+// is compressed is written in order. Two will do where blocks are so large that
+// aheadLen bytes are fewer.
+const (
+	minAhead = 2
+	maxAhead = 16
+	aheadLen = 2 << 20
+)
+
 // errStopped ends the reading where the writing has met an error.
 var errStopped = errors.New("stopped")
 
@@ -73,7 +83,7 @@ type reader struct {
 // contents reads, compresses and writes all contents, and the inodes of all that
 // are not directories.
 func (b *builder) contents(workers int) error {
-	jobs := 2*workers + 4 // the reader holds up to three
+	jobs := 4 + workers*int(max(minAhead, min(maxAhead, aheadLen/b.blockSize)))
 	r := &reader{
 		builder: b,
 		free:    make(chan *job, jobs),

@@ -49,8 +49,8 @@
 //
 // One goroutine reads the files in the order of the tree and cuts them into blocks,
 // as many as there are CPUs compress them, and one writes them in the order in
-// which they were read. Memory is bounded by the number of CPUs times the block
-// size, but for some 30 bytes for each file, and 60 more for one that is as long as
+// which they were read. Memory is bounded by the number of CPUs times some 4 MiB for
+// blocks, and what the compressors need, but for some 30 bytes for each file, and 60 more for one that is as long as
 // another and differs from it.
 //
 // # Reading
