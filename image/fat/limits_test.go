@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -430,7 +431,7 @@ func TestSourceShrinks(t *testing.T) {
 	require.ErrorIs(t, err, filetree.ErrChanged)
 	var path *filetree.PathError
 	require.ErrorAs(t, err, &path)
-	require.Equal(t, "file", path.Path)
+	require.Equal(t, filepath.Join(dir, "file"), path.Path)
 }
 
 func TestWriteCancelled(t *testing.T) {
