@@ -6,11 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -19,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/drivebay/drivebay/fixture"
+	"github.com/drivebay/drivebay/integration/guests/internal/nvmecli"
 	"github.com/drivebay/drivebay/integration/vm/guest"
 	"github.com/drivebay/drivebay/nvme"
 )
@@ -54,50 +52,24 @@ func open(t *testing.T, variable string) (*nvme.Controller, string) {
 // cli returns what nvme-cli prints of a page, as JSON.
 func cli(t *testing.T, args ...string) any {
 	t.Helper()
-	cmd := exec.Command(fixture.RequireTool(t, "nvme"), append(args, "-o", "json")...)
-	out, err := cmd.Output()
-	require.NoError(t, err, "%v", cmd.Args)
-	return parse(t, out[max(bytes.IndexByte(out, '{'), 0):])
+	page, err := nvmecli.Page(t.Context(), fixture.RequireTool(t, "nvme"), args...)
+	require.NoError(t, err)
+	return page
 }
 
 func parse(t *testing.T, b []byte) any {
 	t.Helper()
-	var v any
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.UseNumber()
-	require.NoError(t, d.Decode(&v), "%s", b)
+	v, err := nvmecli.Parse(b)
+	require.NoError(t, err, "%s", b)
 	return v
 }
 
-// differences compares what nvme-cli has with ours, member by member.
-func differences(path string, ours, theirs any) (all []string) {
-	switch theirs := theirs.(type) {
-	case map[string]any:
-		o, _ := ours.(map[string]any)
-		for _, name := range slices.Sorted(maps.Keys(theirs)) {
-			all = append(all, differences(path+"."+name, o[name], theirs[name])...)
-		}
-	case []any:
-		o, _ := ours.([]any)
-		if len(o) < len(theirs) {
-			return []string{fmt.Sprintf("%s has %d members, want %d", path, len(o), len(theirs))}
-		}
-		for i := range theirs {
-			all = append(all, differences(fmt.Sprintf("%s[%d]", path, i), o[i], theirs[i])...)
-		}
-	default:
-		if o, want := strings.TrimSpace(fmt.Sprint(ours)), strings.TrimSpace(fmt.Sprint(theirs)); o != want {
-			all = append(all, fmt.Sprintf("%s is %s, want %s", path, o, want))
-		}
-	}
-	return all
-}
-
+// requireSame compares what nvme-cli has with ours, member by member.
 func requireSame(t *testing.T, ours any, theirs any) {
 	t.Helper()
-	b, err := json.Marshal(ours)
+	differences, err := nvmecli.Differences(ours, theirs)
 	require.NoError(t, err)
-	require.Empty(t, differences("", parse(t, b), theirs))
+	require.Empty(t, differences)
 }
 
 // TestFormat formats to every LBA format, with metadata apart and in the blocks and

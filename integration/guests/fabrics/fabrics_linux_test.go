@@ -46,8 +46,10 @@ func TestPages(t *testing.T) {
 					ours, err := tc.ours(t.Context())
 					require.NoError(t, err)
 					args := strings.Fields(tc.page)
-					theirs, err := nvmecli.Page(t.Context(), fixture.RequireTool(t, "nvme"), append([]string{args[0], d.Attached.Node()}, args[1:]...)...)
+					page, err := nvmecli.Page(t.Context(), fixture.RequireTool(t, "nvme"), append([]string{args[0], d.Attached.Node()}, args[1:]...)...)
 					require.NoError(t, err)
+					theirs, ok := page.(map[string]any)
+					require.True(t, ok, "%v", page)
 					if inner, ok := theirs[d.Attached.Name()].(map[string]any); ok { // by the device's name
 						theirs = inner
 					}

@@ -15,7 +15,7 @@ import (
 
 // Page runs nvme-cli, whose path is given, and returns what it prints as JSON.
 // Numbers stay as they are written.
-func Page(ctx context.Context, nvme string, args ...string) (map[string]any, error) {
+func Page(ctx context.Context, nvme string, args ...string) (any, error) {
 	cmd := exec.CommandContext(ctx, nvme, append(args, "-o", "json")...)
 	out, err := cmd.Output()
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
@@ -23,14 +23,18 @@ func Page(ctx context.Context, nvme string, args ...string) (map[string]any, err
 	} else if err != nil {
 		return nil, err
 	}
-	page, err := parse(out[max(bytes.IndexByte(out, '{'), 0):]) // there may be a text before
+	page, err := Parse(out)
 	if err != nil {
 		return nil, fmt.Errorf("%v: %w: %s", cmd.Args, err, out)
 	}
 	return page, nil
 }
 
-func parse(b []byte) (v map[string]any, err error) {
+// Parse returns the JSON in what nvme-cli prints, before which there may be a text.
+// Numbers stay as they are written.
+func Parse(out []byte) (any, error) { return decode(out[max(bytes.IndexByte(out, '{'), 0):]) }
+
+func decode(b []byte) (v any, err error) {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.UseNumber()
 	err = d.Decode(&v)
@@ -39,12 +43,12 @@ func parse(b []byte) (v map[string]any, err error) {
 
 // Differences tells where the JSON of ours is not what nvme-cli has; that it has
 // more is none.
-func Differences(ours any, theirs map[string]any) ([]string, error) {
+func Differences(ours, theirs any) ([]string, error) {
 	b, err := json.Marshal(ours)
 	if err != nil {
 		return nil, err
 	}
-	parsed, err := parse(b)
+	parsed, err := decode(b)
 	if err != nil {
 		return nil, err
 	}
