@@ -16,6 +16,7 @@ import (
 
 	"github.com/drivebay/drivebay/image/erofs"
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/sample"
 	"github.com/drivebay/drivebay/image/volume"
 )
 
@@ -49,9 +50,9 @@ func one(t testing.TB, path string, e filetree.Entry) *filetree.Tree {
 // smaller is what of everything takes little room.
 func smaller(t testing.TB) *filetree.Tree {
 	t.Helper()
-	tr := one(t, "large", filetree.File(noise(1, 1<<20), 0o644))
+	tr := one(t, "large", filetree.File(sample.Noise(1, 1<<20), 0o644))
 	for i := range 3000 {
-		e := filetree.File(noise(uint64(i), i%600), 0o644)
+		e := filetree.File(sample.Noise(uint64(i), i%600), 0o644)
 		e.ModTime, e.UID = created, uint32(i%5)
 		e.Xattrs = []filetree.Xattr{{Name: "user.number", Value: fmt.Append(nil, i%100)}}
 		_, err := tr.Add(fmt.Sprintf("d%d/%d", i%7, i), e)
@@ -72,7 +73,7 @@ func TestOrderOfAdditionDoesNotMatter(t *testing.T) {
 	const n = 3000
 	for i := range n {
 		for tr, k := range map[*filetree.Tree]int{forward: i, backward: n - 1 - i} {
-			e := filetree.File(noise(uint64(k%50), 100*(k%100)), 0o644)
+			e := filetree.File(sample.Noise(uint64(k%50), 100*(k%100)), 0o644)
 			e.ModTime, e.Xattrs = created, []filetree.Xattr{{Name: "user.number", Value: fmt.Append(nil, k%100)}}
 			_, err := tr.Add(fmt.Sprintf("d%d/%d", k%7, k), e)
 			require.NoError(t, err)
@@ -114,7 +115,7 @@ func TestTooSmall(t *testing.T) {
 }
 
 func TestInfo(t *testing.T) {
-	tr := one(t, "file", filetree.File(noise(1, 10000), 0o644))
+	tr := one(t, "file", filetree.File(sample.Noise(1, 10000), 0o644))
 	require.Equal(t, volume.Info{
 		Format: "erofs", Label: "fifteen letters", UUID: geometry(0).Derive("filesystem").String(),
 		Size: 16384, Used: 16384, Files: 2, // the superblock and the root, two blocks of the file, and its inode
@@ -124,7 +125,7 @@ func TestInfo(t *testing.T) {
 }
 
 func TestHolesTakeNoRoom(t *testing.T) {
-	tr := one(t, "holes", sparse(100<<30, filetree.Range{Offset: 1 << 30, Length: 1 << 20}, filetree.Range{Offset: 77 << 30, Length: 5000}))
+	tr := one(t, "holes", sample.Sparse(100<<30, filetree.Range{Offset: 1 << 30, Length: 1 << 20}, filetree.Range{Offset: 77 << 30, Length: 5000}))
 	p := plan(t, &erofs.FileSystem{Tree: tr})
 	require.Less(t, p.Info().Size, int64(3<<20))
 	require.Len(t, bytesOf(t, p), int(p.Info().Size))
@@ -132,7 +133,7 @@ func TestHolesTakeNoRoom(t *testing.T) {
 
 func TestSharedAttributesAreWrittenOnce(t *testing.T) {
 	tr := filetree.New()
-	label := noise(1, 1000)
+	label := sample.Noise(1, 1000)
 	for i := range 500 {
 		e := filetree.Entry{Mode: 0o644, ModTime: created, Xattrs: []filetree.Xattr{{Name: "security.selinux", Value: label}}}
 		_, err := tr.Add(fmt.Sprint(i), e)
@@ -218,10 +219,10 @@ func TestSourcesThatFail(t *testing.T) {
 			is   error
 			want string
 		}{
-			{bytes.NewReader(noise(1, int(size)+1)), filetree.ErrChanged, fmt.Sprintf("erofs: read z: changed while it was read: it is longer than its %d bytes", size)},
-			{bytes.NewReader(noise(1, int(size)-1)), filetree.ErrChanged, fmt.Sprintf("erofs: read z: changed while it was read: it is shorter than its %d bytes", size)},
+			{bytes.NewReader(sample.Noise(1, int(size)+1)), filetree.ErrChanged, fmt.Sprintf("erofs: read z: changed while it was read: it is longer than its %d bytes", size)},
+			{bytes.NewReader(sample.Noise(1, int(size)-1)), filetree.ErrChanged, fmt.Sprintf("erofs: read z: changed while it was read: it is shorter than its %d bytes", size)},
 			{bytes.NewReader(nil), filetree.ErrChanged, fmt.Sprintf("erofs: read z: changed while it was read: it is shorter than its %d bytes", size)},
-			{io.MultiReader(bytes.NewReader(noise(1, int(size)/2)), errorReader{cause}), cause, "erofs: read z: broken"},
+			{io.MultiReader(bytes.NewReader(sample.Noise(1, int(size)/2)), errorReader{cause}), cause, "erofs: read z: broken"},
 		} {
 			p := plan(t, &erofs.FileSystem{Tree: one(t, "z", broken(size, tc.r))})
 			w := volume.NewWriter(discard{}, p.Info().Size)
@@ -275,7 +276,7 @@ func TestWriteStopsInAFile(t *testing.T) {
 
 func TestOutputThatFails(t *testing.T) {
 	full := errors.New("no space")
-	p := plan(t, &erofs.FileSystem{Tree: one(t, "z", filetree.File(noise(1, 20<<20), 0o644))})
+	p := plan(t, &erofs.FileSystem{Tree: one(t, "z", filetree.File(sample.Noise(1, 20<<20), 0o644))})
 	w := volume.NewWriter(discard{full}, p.Info().Size)
 	defer w.Close()
 	err := p.Write(t.Context(), w)
@@ -289,11 +290,11 @@ func TestFilesAreReadOnce(t *testing.T) {
 	var opened []string
 	for _, name := range []string{"b/large", "a", "b/small", "c", "b/holes", "0"} {
 		size := map[string]int{"0": 1 << 20, "a": 10, "b/large": 300000, "b/small": 700, "c": 70000, "b/holes": 400000}[name]
-		e := filetree.File(noise(1, size), 0o644)
+		e := filetree.File(sample.Noise(1, size), 0o644)
 		if name == "b/holes" {
-			e = sparse(int64(size), filetree.Range{Offset: 399999, Length: 1})
+			e = sample.Sparse(int64(size), filetree.Range{Offset: 399999, Length: 1})
 		} else if name == "0" {
-			e = sparse(int64(size)) // a hole that may have got data
+			e = sample.Sparse(int64(size)) // a hole that may have got data
 		}
 		open := e.Open
 		e.Open = func() (filetree.Content, error) { opened = append(opened, name); return open() }

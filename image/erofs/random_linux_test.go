@@ -11,6 +11,7 @@ import (
 
 	"github.com/drivebay/drivebay/image/erofs"
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/sample"
 )
 
 // TestKernelSeesRandomTrees has the kernel, and fsck.erofs where it knows the block
@@ -65,7 +66,7 @@ func randomTree(t *testing.T, r *rand.Rand) *filetree.Tree {
 		}
 		e.UID, e.GID = uint32(r.IntN(3)), uint32(r.IntN(300)*r.IntN(300))
 		if r.IntN(5) == 0 && e.Target == "" {
-			e.Xattrs = []filetree.Xattr{{Name: "user.x", Value: noise(uint64(r.IntN(20)), r.IntN(1+r.IntN(3000)))}}
+			e.Xattrs = []filetree.Xattr{{Name: "user.x", Value: sample.Noise(uint64(r.IntN(20)), r.IntN(1+r.IntN(3000)))}}
 		}
 		_, err := tr.Add(name, e)
 		require.NoError(t, err)
@@ -77,7 +78,7 @@ func randomTree(t *testing.T, r *rand.Rand) *filetree.Tree {
 func randomFile(r *rand.Rand) filetree.Entry {
 	size := r.Int64N(1 + r.Int64N(1+r.Int64N(200000)))
 	if r.IntN(8) > 0 {
-		return filetree.File(noise(uint64(r.IntN(50)), int(size)), 0o644)
+		return filetree.File(sample.Noise(uint64(r.IntN(50)), int(size)), 0o644)
 	}
 	var data []filetree.Range
 	pos := r.Int64N(100000)
@@ -85,5 +86,5 @@ func randomFile(r *rand.Rand) filetree.Entry {
 		data = append(data, filetree.Range{Offset: pos, Length: 1 + r.Int64N(20000)})
 		pos = data[len(data)-1].End() + r.Int64N(1+r.Int64N(300000))
 	}
-	return sparse(pos+r.Int64N(10000), data...)
+	return sample.Sparse(pos+r.Int64N(10000), data...)
 }

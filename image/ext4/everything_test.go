@@ -11,16 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/sample"
 )
-
-// pattern is n bytes that are not zero and do not repeat soon.
-func pattern(n int) []byte {
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = byte(i%251) + byte(i/4096%4) + 1
-	}
-	return b
-}
 
 // vfsACL is an access control list as getxattr has it: tag, permissions, ID.
 func vfsACL(entries ...[3]uint32) []byte {
@@ -38,7 +30,7 @@ func everything(t testing.TB) *filetree.Tree {
 	t.Helper()
 	tr := almostEverything(t)
 	for _, name := range []string{"\xff\xfe", strings.Repeat("n", filetree.MaxName)} {
-		_, err := tr.Add("names/"+name, filetree.File(pattern(3), 0o644))
+		_, err := tr.Add("names/"+name, filetree.File(sample.Pattern(3), 0o644))
 		require.NoError(t, err)
 	}
 	return tr
@@ -61,7 +53,7 @@ func almostEverything(t testing.TB) *filetree.Tree {
 		_, err := tr.Link(path, target)
 		require.NoError(t, err)
 	}
-	file := func(n int) filetree.Entry { return filetree.File(pattern(n), 0o644) }
+	file := func(n int) filetree.Entry { return filetree.File(sample.Pattern(n), 0o644) }
 	none := uint32(0xffffffff)
 	acl := vfsACL([3]uint32{1, 6, none}, [3]uint32{2, 7, 1000}, [3]uint32{2, 4, 70000}, [3]uint32{4, 4, none},
 		[3]uint32{8, 5, 2000}, [3]uint32{0x10, 7, none}, [3]uint32{0x20, 0, none})
@@ -110,13 +102,13 @@ func almostEverything(t testing.TB) *filetree.Tree {
 	for name, xattrs := range map[string][]filetree.Xattr{
 		"empty-value": {{Name: "user.e"}},
 		"in-inode":    {{Name: "user.a", Value: []byte("1")}, {Name: "security.selinux", Value: []byte("system_u:object_r:bin_t:s0\x00")}},
-		"in-block":    {{Name: "user.big", Value: pattern(700)}},
-		"in-both":     {{Name: "user.big", Value: pattern(701)}, {Name: "trusted.small", Value: []byte("t")}, {Name: "user.b", Value: pattern(13)}},
+		"in-block":    {{Name: "user.big", Value: sample.Pattern(700)}},
+		"in-both":     {{Name: "user.big", Value: sample.Pattern(701)}, {Name: "trusted.small", Value: []byte("t")}, {Name: "user.b", Value: sample.Pattern(13)}},
 		"capability":  {{Name: "security.capability", Value: []byte{1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}}},
 		"acl":         {{Name: "system.posix_acl_access", Value: acl}},
-		"shared1":     {{Name: "user.shared", Value: pattern(300)}},
-		"shared2":     {{Name: "user.shared", Value: pattern(300)}},
-		"high-bytes":  {{Name: "user.n\xe4me", Value: pattern(301)}},
+		"shared1":     {{Name: "user.shared", Value: sample.Pattern(300)}},
+		"shared2":     {{Name: "user.shared", Value: sample.Pattern(300)}},
+		"high-bytes":  {{Name: "user.n\xe4me", Value: sample.Pattern(301)}},
 		"many":        manyXattrs(),
 	} {
 		e := file(10)
@@ -130,26 +122,26 @@ func almostEverything(t testing.TB) *filetree.Tree {
 	d.Xattrs = []filetree.Xattr{{Name: "system.posix_acl_default", Value: acl}, {Name: "system.posix_acl_access", Value: acl}}
 	add("xattrs/dir", d)
 	s := filetree.Symlink("target")
-	s.Xattrs = []filetree.Xattr{{Name: "trusted.link", Value: pattern(200)}}
+	s.Xattrs = []filetree.Xattr{{Name: "trusted.link", Value: sample.Pattern(200)}}
 	add("xattrs/symlink", s)
 
-	add("holes/all", sparse(10<<20+1))
-	add("holes/start", sparse(1<<20, filetree.Range{Offset: 1<<20 - 5000, Length: 5000}))
-	add("holes/end", sparse(1<<20, filetree.Range{Offset: 0, Length: 4096}))
-	add("holes/unaligned", sparse(100001, filetree.Range{Offset: 10, Length: 10}, filetree.Range{Offset: 100, Length: 5000},
+	add("holes/all", sample.Sparse(10<<20+1))
+	add("holes/start", sample.Sparse(1<<20, filetree.Range{Offset: 1<<20 - 5000, Length: 5000}))
+	add("holes/end", sample.Sparse(1<<20, filetree.Range{Offset: 0, Length: 4096}))
+	add("holes/unaligned", sample.Sparse(100001, filetree.Range{Offset: 10, Length: 10}, filetree.Range{Offset: 100, Length: 5000},
 		filetree.Range{Offset: 5100, Length: 1}, filetree.Range{Offset: 50000, Length: 20000}))
 	var every []filetree.Range
 	for i := range int64(1000) {
 		every = append(every, filetree.Range{Offset: i * 8192, Length: 4096})
 	}
-	add("holes/many", sparse(8192*1000, every...))
-	add("holes/huge", sparse(100<<30, filetree.Range{Offset: 99 << 30, Length: 70000}))
+	add("holes/many", sample.Sparse(8192*1000, every...))
+	add("holes/huge", sample.Sparse(100<<30, filetree.Range{Offset: 99 << 30, Length: 70000}))
 	return tr
 }
 
 func manyXattrs() (list []filetree.Xattr) {
 	for i := range 20 {
-		list = append(list, filetree.Xattr{Name: fmt.Sprintf("user.attribute%d", i), Value: pattern(i)})
+		list = append(list, filetree.Xattr{Name: fmt.Sprintf("user.attribute%d", i), Value: sample.Pattern(i)})
 	}
 	return list
 }

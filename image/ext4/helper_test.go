@@ -2,7 +2,6 @@ package ext4_test
 
 import (
 	"context"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,7 +13,6 @@ import (
 
 	"github.com/drivebay/drivebay/fixture"
 	"github.com/drivebay/drivebay/image/ext4"
-	"github.com/drivebay/drivebay/image/filetree"
 	"github.com/drivebay/drivebay/image/volume"
 )
 
@@ -73,45 +71,3 @@ Pass 5: Checking group summary information
 .*: \d+/\d+ files \(.*% non-contiguous\), \d+/\d+ blocks
 \z`, out)
 }
-
-// sparse returns a file with data in the ranges.
-func sparse(size int64, data ...filetree.Range) filetree.Entry {
-	e := filetree.Entry{Mode: 0o644, Size: size, Data: append([]filetree.Range{}, data...)}
-	e.Open = func() (filetree.Content, error) { return &sparseContent{size: size, data: data}, nil }
-	return e
-}
-
-// sparseContent has the bytes of its own offsets in the ranges, zeros elsewhere.
-type sparseContent struct {
-	pos, size int64
-	data      []filetree.Range
-}
-
-func (c *sparseContent) Read(p []byte) (int, error) {
-	if c.pos == c.size {
-		return 0, io.EOF
-	}
-	p = p[:min(int64(len(p)), c.size-c.pos)]
-	clear(p)
-	end := c.pos + int64(len(p))
-	for len(c.data) > 0 && c.data[0].End() <= c.pos {
-		c.data = c.data[1:]
-	}
-	for _, r := range c.data {
-		if r.Offset >= end {
-			break
-		}
-		for o := max(r.Offset, c.pos); o < min(r.End(), end); o++ {
-			p[o-c.pos] = byte(o%251) + 1
-		}
-	}
-	c.pos = end
-	return len(p), nil
-}
-
-func (c *sparseContent) Seek(off int64, whence int) (int64, error) {
-	c.pos = off + [...]int64{0, c.pos, c.size}[whence]
-	return c.pos, nil
-}
-
-func (c *sparseContent) Close() error { return nil }

@@ -18,6 +18,7 @@ import (
 	"github.com/drivebay/drivebay/fixture"
 	"github.com/drivebay/drivebay/image/ext4"
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/sample"
 )
 
 // mount has the kernel mount an image until the test ends, and returns where,
@@ -133,7 +134,7 @@ func TestKernelWritesAtOnce(t *testing.T) {
 			dir, unmount = mount(t, image, "ro")
 			b, err := os.ReadFile(filepath.Join(dir, "big"))
 			require.NoError(t, err)
-			require.True(t, bytes.Equal(pattern(40<<20), b))
+			require.True(t, bytes.Equal(sample.Pattern(40<<20), b))
 			list, err := os.ReadDir(filepath.Join(dir, "many"))
 			require.NoError(t, err)
 			require.Len(t, list, 5000-500+2000)
@@ -152,16 +153,16 @@ func change(t *testing.T, dir string) {
 		require.NoError(t, os.Remove(name("ä name of some length", i)))
 		require.NoError(t, os.Rename(name("ä name of some length", 1000+i), name("renamed", i)))
 	}
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "big"), pattern(40<<20), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "big"), sample.Pattern(40<<20), 0o644))
 	require.NoError(t, os.RemoveAll(filepath.Join(dir, "holes")))
 	require.NoError(t, os.Remove(filepath.Join(dir, "xattrs/shared1")))
-	require.NoError(t, unix.Setxattr(filepath.Join(dir, "xattrs/shared2"), "user.more", pattern(100), 0))
-	require.NoError(t, unix.Setxattr(filepath.Join(dir, "xattrs/in-inode"), "user.more", pattern(100), 0))
+	require.NoError(t, unix.Setxattr(filepath.Join(dir, "xattrs/shared2"), "user.more", sample.Pattern(100), 0))
+	require.NoError(t, unix.Setxattr(filepath.Join(dir, "xattrs/in-inode"), "user.more", sample.Pattern(100), 0))
 	require.NoError(t, os.Truncate(filepath.Join(dir, "sizes/1048576"), 5000))
 	f, err := os.OpenFile(filepath.Join(dir, "sizes/4096"), os.O_APPEND|os.O_WRONLY, 0)
 	require.NoError(t, err)
 	defer f.Close()
-	_, err = f.Write(pattern(3 << 20))
+	_, err = f.Write(sample.Pattern(3 << 20))
 	require.NoError(t, err)
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "new/deep/dir"), 0o755))
 }
@@ -217,7 +218,7 @@ func TestGrowOnline(t *testing.T) {
 				dir, unmount := mount(t, image, "rw")
 				tool(t, "resize2fs", strings.TrimSpace(tool(t, "findmnt", "-no", "SOURCE", dir)))
 				requireSame(t, everything(t), dir)
-				require.NoError(t, os.WriteFile(filepath.Join(dir, "new"), pattern(10<<20), 0o644))
+				require.NoError(t, os.WriteFile(filepath.Join(dir, "new"), sample.Pattern(10<<20), 0o644))
 				unmount()
 				fsck(t, image)
 				require.Equal(t, to/int64(blockSize), number(t, tool(t, "dumpe2fs", "-h", image), "Block count:"))
@@ -233,7 +234,7 @@ func TestKernelMountsEverySize(t *testing.T) {
 			t.Run(fmt.Sprintf("%d/%d", blockSize, size), func(t *testing.T) {
 				image := write(t, &ext4.FileSystem{BlockSize: blockSize, ReservedPercent: ext4.None}, size)
 				dir, unmount := mount(t, image, "rw")
-				err := os.WriteFile(filepath.Join(dir, "file"), pattern(1000), 0o644)
+				err := os.WriteFile(filepath.Join(dir, "file"), sample.Pattern(1000), 0o644)
 				if size == 0 {
 					require.ErrorIs(t, err, unix.ENOSPC) // no block is left
 				} else {
@@ -255,7 +256,7 @@ func TestLostFoundOfTheTree(t *testing.T) {
 		_, err := tr.Add("lost+found", e)
 		require.NoError(t, err)
 		for i := range files {
-			_, err := tr.Add(fmt.Sprintf("lost+found/#%d", i), filetree.File(pattern(i), 0o600))
+			_, err := tr.Add(fmt.Sprintf("lost+found/#%d", i), filetree.File(sample.Pattern(i), 0o600))
 			require.NoError(t, err)
 		}
 		image := write(t, &ext4.FileSystem{Tree: tr}, 0)

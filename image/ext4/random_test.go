@@ -13,6 +13,7 @@ import (
 
 	"github.com/drivebay/drivebay/image/ext4"
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/sample"
 	"github.com/drivebay/drivebay/image/volume"
 )
 
@@ -92,7 +93,7 @@ func randomTree(t *testing.T, r *rand.Rand) *filetree.Tree {
 func randomFile(r *rand.Rand) filetree.Entry {
 	size := r.Int64N(pick(r, int64(1), 100, 10000, 100000))
 	if r.IntN(10) > 0 {
-		return sparse(size, []filetree.Range{{Length: size}}[:min(size, 1)]...)
+		return sample.Sparse(size, []filetree.Range{{Length: size}}[:min(size, 1)]...)
 	}
 	size = r.Int64N(pick(r, int64(100), 100000, 1<<30, 1<<40))
 	var data []filetree.Range
@@ -105,5 +106,5 @@ func randomFile(r *rand.Rand) filetree.Entry {
 		data = append(data, filetree.Range{Offset: pos, Length: n})
 		pos += n
 	}
-	return sparse(size, data...)
+	return sample.Sparse(size, data...)
 }

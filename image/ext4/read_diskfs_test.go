@@ -12,6 +12,7 @@ import (
 
 	"github.com/drivebay/drivebay/image/ext4"
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/sample"
 )
 
 // Defects of go-diskfs 1.9.4 for which there is a reader of our own. When one of
@@ -32,7 +33,7 @@ func openDiskfs(t *testing.T, tr *filetree.Tree) *diskfs.FileSystem {
 // nothing without an end.
 func TestDiskfsMisreadsHoles(t *testing.T) {
 	tr := filetree.New()
-	_, err := tr.Add("holes", sparse(1<<20, filetree.Range{Offset: 512 << 10, Length: 512 << 10}))
+	_, err := tr.Add("holes", sample.Sparse(1<<20, filetree.Range{Offset: 512 << 10, Length: 512 << 10}))
 	require.NoError(t, err)
 	f, err := openDiskfs(t, tr).Open("holes")
 	require.NoError(t, err)

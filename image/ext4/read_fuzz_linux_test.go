@@ -15,6 +15,7 @@ import (
 	"github.com/drivebay/drivebay/fixture"
 	"github.com/drivebay/drivebay/image/ext4"
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/sample"
 )
 
 // maxAlloc is what reading a damaged image of 256 KiB may allocate.
@@ -61,9 +62,9 @@ func fuzzDir(f *testing.F) string {
 	dir := f.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	require.NoError(f, os.Mkdir(at("dir"), 0o755))
-	require.NoError(f, os.WriteFile(at("dir/file"), pattern(3000), 0o644))
-	require.NoError(f, os.WriteFile(at("dir/inline"), pattern(100), 0o644))
-	require.NoError(f, os.WriteFile(at("large"), pattern(30000), 0o644))
+	require.NoError(f, os.WriteFile(at("dir/file"), sample.Pattern(3000), 0o644))
+	require.NoError(f, os.WriteFile(at("dir/inline"), sample.Pattern(100), 0o644))
+	require.NoError(f, os.WriteFile(at("large"), sample.Pattern(30000), 0o644))
 	require.NoError(f, os.Link(at("large"), at("dir/linked")))
 	require.NoError(f, os.Symlink(strings.Repeat("t", 100), at("dir/slow")))
 	require.NoError(f, os.Symlink("dir", at("fast")))

@@ -15,6 +15,7 @@ import (
 	"github.com/drivebay/drivebay/fixture"
 	"github.com/drivebay/drivebay/image/ext4"
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/sample"
 	"github.com/drivebay/drivebay/image/volume"
 )
 
@@ -36,7 +37,7 @@ func sourceDir(t testing.TB) string {
 	write := func(name string, n int) {
 		t.Helper()
 		require.NoError(t, os.MkdirAll(filepath.Dir(at(name)), 0o755))
-		require.NoError(t, os.WriteFile(at(name), pattern(n), 0o640))
+		require.NoError(t, os.WriteFile(at(name), sample.Pattern(n), 0o640))
 	}
 	for _, n := range []int{0, 1, 59, 60, 61, 100, 160, 1024, 5000, 300_000} {
 		write(fmt.Sprintf("sizes/%d", n), n)
@@ -54,8 +55,8 @@ func sourceDir(t testing.TB) string {
 	require.NoError(t, unix.Mkfifo(at("two/fifo"), 0o600))
 	require.NoError(t, os.Lchown(at("sizes/60"), 70000, 80000))
 	require.NoError(t, os.Chmod(at("sizes/61"), 0o755|os.ModeSetuid))
-	require.NoError(t, unix.Setxattr(at("sizes/100"), "user.one", pattern(20), 0))
-	require.NoError(t, unix.Setxattr(at("sizes/100"), "trusted.two", pattern(300), 0))
+	require.NoError(t, unix.Setxattr(at("sizes/100"), "user.one", sample.Pattern(20), 0))
+	require.NoError(t, unix.Setxattr(at("sizes/100"), "trusted.two", sample.Pattern(300), 0))
 	require.NoError(t, unix.Setxattr(at("sizes/1024"), "security.capability", []byte{1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 0))
 	return dir
 }
@@ -67,7 +68,7 @@ func sparseFile(t testing.TB, name string) {
 	require.NoError(t, err)
 	defer f.Close()
 	for _, at := range []int64{0, 48 << 10, 5 << 20, 80 << 20, 300 << 20} { // direct, indirect, double and triple
-		_, err := f.WriteAt(pattern(4096), at)
+		_, err := f.WriteAt(sample.Pattern(4096), at)
 		require.NoError(t, err)
 	}
 }
@@ -192,7 +193,7 @@ func kernelWrites(t *testing.T, dir string, largeValues bool) {
 	fragmented, err := os.Create(at("fragmented"))
 	require.NoError(t, err)
 	for i := range int64(500) {
-		_, err := fragmented.WriteAt(pattern(4096), i*8192)
+		_, err := fragmented.WriteAt(sample.Pattern(4096), i*8192)
 		require.NoError(t, err)
 		if i%50 == 0 {
 			require.NoError(t, fragmented.Sync())
@@ -206,10 +207,10 @@ func kernelWrites(t *testing.T, dir string, largeValues bool) {
 	require.NoError(t, unix.Setxattr(dir, "system.posix_acl_default", acl, 0))
 	require.NoError(t, unix.Setxattr(at("sizes/1"), "system.posix_acl_access", acl, 0))
 	for i := range 5 {
-		require.NoError(t, unix.Setxattr(at("sizes/0"), fmt.Sprintf("user.%d", i), pattern(10*i), 0))
+		require.NoError(t, unix.Setxattr(at("sizes/0"), fmt.Sprintf("user.%d", i), sample.Pattern(10*i), 0))
 	}
 	if largeValues {
-		require.NoError(t, unix.Setxattr(at("sizes/300000"), "user.large", pattern(60000), 0))
+		require.NoError(t, unix.Setxattr(at("sizes/300000"), "user.large", sample.Pattern(60000), 0))
 	}
 	require.NoError(t, os.Rename(at("two"), at("grown/three")))
 	unix.Sync()

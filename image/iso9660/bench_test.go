@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/sample"
 	"github.com/drivebay/drivebay/image/iso9660"
 	"github.com/drivebay/drivebay/image/volume"
 )
@@ -15,7 +16,7 @@ import (
 func manyFiles(b *testing.B) *filetree.Tree {
 	b.Helper()
 	tr := filetree.New()
-	content := pattern(1024)
+	content := sample.Pattern(1024)
 	for i := range 20_000 {
 		_, err := tr.Add(fmt.Sprintf("directory %d/file number %d.text", i%200, i), filetree.File(content, 0o644))
 		require.NoError(b, err)

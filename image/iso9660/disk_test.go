@@ -9,6 +9,7 @@ import (
 
 	"github.com/drivebay/drivebay/image"
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/sample"
 	"github.com/drivebay/drivebay/image/iso9660"
 )
 
@@ -88,7 +89,7 @@ func TestXorrisoReportsBoot(t *testing.T) {
 // where the file is.
 func TestInfoTableIsGenisoimages(t *testing.T) {
 	dir := t.TempDir()
-	content := pattern(5003)
+	content := sample.Pattern(5003)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "boot.bin"), content, 0o644))
 	peer := filepath.Join(t.TempDir(), "peer.iso")
 	tool(t, "genisoimage", "-quiet", "-R", "-b", "boot.bin", "-no-emul-boot", "-boot-info-table", "-o", peer, dir)

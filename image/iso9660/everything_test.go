@@ -10,16 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/sample"
 )
-
-// pattern is n bytes that are not zero.
-func pattern(n int) []byte {
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = byte(i%251) + byte(i/4096%4) + 1
-	}
-	return b
-}
 
 // everything is a tree of all kinds of files that Rock Ridge holds.
 func everything(t testing.TB) *filetree.Tree {
@@ -38,7 +30,7 @@ func everything(t testing.TB) *filetree.Tree {
 		_, err := tr.Link(path, target)
 		require.NoError(t, err)
 	}
-	file := func(n int) filetree.Entry { return filetree.File(pattern(n), 0o644) }
+	file := func(n int) filetree.Entry { return filetree.File(sample.Pattern(n), 0o644) }
 
 	root := filetree.Dir(0o751)
 	root.UID, root.GID = 1, 2
@@ -123,7 +115,7 @@ func plain(t testing.TB) *filetree.Tree {
 		require.NoError(t, err)
 	}
 	for i := range 400 {
-		e := filetree.File(pattern(i), 0o644)
+		e := filetree.File(sample.Pattern(i), 0o644)
 		e.ModTime = created
 		_, err := tr.Add(fmt.Sprintf("many/%d %s", i, strings.Repeat("ä", i%60)), e)
 		require.NoError(t, err)

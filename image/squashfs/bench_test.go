@@ -11,6 +11,7 @@ import (
 
 	"github.com/drivebay/drivebay/fixture"
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/sample"
 	"github.com/drivebay/drivebay/image/squashfs"
 )
 
@@ -25,7 +26,7 @@ func benchTree(b *testing.B) string {
 	for i := range 320 {
 		name := filepath.Join(dir, fmt.Sprint(i/16), fmt.Sprintf("file-%03d", i))
 		require.NoError(b, os.MkdirAll(filepath.Dir(name), 0o755))
-		content := append(noise(uint64(i), 1000*(i%100)), pattern(1000*(i%100))...)
+		content := append(sample.Noise(uint64(i), 1000*(i%100)), sample.Pattern(1000*(i%100))...)
 		require.NoError(b, os.WriteFile(name, content, 0o644))
 	}
 	return dir

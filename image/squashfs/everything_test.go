@@ -3,7 +3,6 @@ package squashfs_test
 import (
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -11,24 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/sample"
 )
-
-// pattern is n bytes that are not zero, and compress well.
-func pattern(n int) []byte {
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = byte(i%251) + byte(i/4096%4) + 1
-	}
-	return b
-}
-
-// noise is n bytes that do not compress.
-func noise(seed uint64, n int) []byte {
-	b := make([]byte, n)
-	r := rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(seed >> 16)})
-	_, _ = r.Read(b)
-	return b
-}
 
 // everything is a tree of all kinds of files.
 func everything(t testing.TB) *filetree.Tree {
@@ -47,7 +30,7 @@ func everything(t testing.TB) *filetree.Tree {
 		_, err := tr.Link(path, target)
 		require.NoError(t, err)
 	}
-	file := func(n int) filetree.Entry { return filetree.File(pattern(n), 0o644) }
+	file := func(n int) filetree.Entry { return filetree.File(sample.Pattern(n), 0o644) }
 
 	root := filetree.Dir(0o751)
 	root.UID, root.GID = 1, 2
@@ -55,7 +38,7 @@ func everything(t testing.TB) *filetree.Tree {
 	add(".", root)
 	for _, n := range []int{0, 1, 4095, 4096, 4097, 8192, 100000, 1<<17 - 1, 1 << 17, 1<<17 + 1, 1 << 20, 3<<20 + 12345} {
 		add(fmt.Sprintf("sizes/%d", n), file(n))
-		add(fmt.Sprintf("noise/%d", n), filetree.File(noise(uint64(n), n), 0o600))
+		add(fmt.Sprintf("noise/%d", n), filetree.File(sample.Noise(uint64(n), n), 0o600))
 	}
 	for _, n := range []int{1, 59, 60, 300, 4095} {
 		add(fmt.Sprintf("symlinks/%d", n), filetree.Symlink(strings.Repeat("x", n)))
@@ -90,22 +73,22 @@ func everything(t testing.TB) *filetree.Tree {
 	link("links/fifo", "special/fifo")
 	link("a-link-before-its-file", "sizes/100000")
 
-	add("holes/all", sparse(10<<20+1))
-	add("holes/short", sparse(1000))
-	add("holes/block", sparse(1<<17))
-	add("holes/start", sparse(1<<20, filetree.Range{Offset: 1<<20 - 5000, Length: 5000}))
-	add("holes/end", sparse(1<<20, filetree.Range{Offset: 0, Length: 4096}))
-	add("holes/tail", sparse(1<<20+100, filetree.Range{Offset: 1 << 20, Length: 10}))
-	add("holes/tail-is-hole", sparse(1<<20+100, filetree.Range{Offset: 0, Length: 1 << 20}))
-	add("holes/unaligned", sparse(600001, filetree.Range{Offset: 10, Length: 10}, filetree.Range{Offset: 100, Length: 5000},
+	add("holes/all", sample.Sparse(10<<20+1))
+	add("holes/short", sample.Sparse(1000))
+	add("holes/block", sample.Sparse(1<<17))
+	add("holes/start", sample.Sparse(1<<20, filetree.Range{Offset: 1<<20 - 5000, Length: 5000}))
+	add("holes/end", sample.Sparse(1<<20, filetree.Range{Offset: 0, Length: 4096}))
+	add("holes/tail", sample.Sparse(1<<20+100, filetree.Range{Offset: 1 << 20, Length: 10}))
+	add("holes/tail-is-hole", sample.Sparse(1<<20+100, filetree.Range{Offset: 0, Length: 1 << 20}))
+	add("holes/unaligned", sample.Sparse(600001, filetree.Range{Offset: 10, Length: 10}, filetree.Range{Offset: 100, Length: 5000},
 		filetree.Range{Offset: 5100, Length: 1}, filetree.Range{Offset: 50000, Length: 20000}, filetree.Range{Offset: 599990, Length: 5}))
 	add("holes/zeros-that-are-data", filetree.File(make([]byte, 300000), 0o644))
-	add("holes/huge", sparse(20<<30, filetree.Range{Offset: 19 << 30, Length: 700000}))
+	add("holes/huge", sample.Sparse(20<<30, filetree.Range{Offset: 19 << 30, Length: 700000}))
 	for i := range 3 {
-		add(fmt.Sprintf("doubles/large%d", i), filetree.File(noise(1, 500000), 0o644))
-		add(fmt.Sprintf("doubles/same-size%d", i), filetree.File(noise(uint64(100+i), 500000), 0o644))
-		add(fmt.Sprintf("doubles/small%d", i), filetree.File(noise(1, 5000), 0o644))
-		add(fmt.Sprintf("doubles/small-same-size%d", i), filetree.File(noise(uint64(100+i), 5000), 0o644))
+		add(fmt.Sprintf("doubles/large%d", i), filetree.File(sample.Noise(1, 500000), 0o644))
+		add(fmt.Sprintf("doubles/same-size%d", i), filetree.File(sample.Noise(uint64(100+i), 500000), 0o644))
+		add(fmt.Sprintf("doubles/small%d", i), filetree.File(sample.Noise(1, 5000), 0o644))
+		add(fmt.Sprintf("doubles/small-same-size%d", i), filetree.File(sample.Noise(uint64(100+i), 5000), 0o644))
 	}
 	add("doubles/empty-dir", filetree.Dir(0o700))
 	return tr
@@ -115,13 +98,13 @@ func addXattrs(add func(string, filetree.Entry), file func(int) filetree.Entry) 
 	for name, xattrs := range map[string][]filetree.Xattr{
 		"empty-value": {{Name: "user.e"}},
 		"several":     {{Name: "user.a", Value: []byte("1")}, {Name: "security.selinux", Value: []byte("system_u:object_r:bin_t:s0\x00")}, {Name: "trusted.t", Value: []byte("t")}},
-		"inline":      {{Name: "user.big", Value: pattern(128)}},
-		"elsewhere":   {{Name: "user.big", Value: pattern(129)}, {Name: "user.small", Value: pattern(5)}},
+		"inline":      {{Name: "user.big", Value: sample.Pattern(128)}},
+		"elsewhere":   {{Name: "user.big", Value: sample.Pattern(129)}, {Name: "user.small", Value: sample.Pattern(5)}},
 		"capability":  {{Name: "security.capability", Value: []byte{1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}}},
-		"shared1":     {{Name: "user.shared", Value: pattern(300)}},
-		"shared2":     {{Name: "user.shared", Value: pattern(300)}},
-		"same-value":  {{Name: "user.other", Value: pattern(300)}},
-		"high-bytes":  {{Name: "user.n\xe4me", Value: pattern(301)}},
+		"shared1":     {{Name: "user.shared", Value: sample.Pattern(300)}},
+		"shared2":     {{Name: "user.shared", Value: sample.Pattern(300)}},
+		"same-value":  {{Name: "user.other", Value: sample.Pattern(300)}},
+		"high-bytes":  {{Name: "user.n\xe4me", Value: sample.Pattern(301)}},
 	} {
 		e := file(10)
 		e.Xattrs = xattrs
@@ -131,7 +114,7 @@ func addXattrs(add func(string, filetree.Entry), file func(int) filetree.Entry) 
 	d.Xattrs = []filetree.Xattr{{Name: "user.dir", Value: []byte("d")}}
 	add("xattrs/dir", d)
 	s := filetree.Symlink("target")
-	s.Xattrs = []filetree.Xattr{{Name: "trusted.link", Value: pattern(200)}}
+	s.Xattrs = []filetree.Xattr{{Name: "trusted.link", Value: sample.Pattern(200)}}
 	add("xattrs/symlink", s)
 	dev := filetree.Entry{Mode: fs.ModeDevice | 0o600, Device: filetree.Device{Major: 1, Minor: 2}, Xattrs: s.Xattrs}
 	add("xattrs/device", dev)
@@ -143,10 +126,10 @@ func addLongXattrs(t testing.TB, tr *filetree.Tree) {
 	t.Helper()
 	var many []filetree.Xattr
 	for i := range 600 {
-		many = append(many, filetree.Xattr{Name: fmt.Sprintf("user.attribute%d", i), Value: noise(uint64(i), 120)})
+		many = append(many, filetree.Xattr{Name: fmt.Sprintf("user.attribute%d", i), Value: sample.Noise(uint64(i), 120)})
 	}
 	for name, xattrs := range map[string][]filetree.Xattr{
-		"longest": {{Name: "user.big", Value: noise(7, 65536)}},
+		"longest": {{Name: "user.big", Value: sample.Noise(7, 65536)}},
 		"many":    many,
 	} {
 		e := filetree.File(nil, 0o644)

@@ -1,7 +1,6 @@
 package squashfs_test
 
 import (
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -121,45 +120,3 @@ func requireReads(t testing.TB, want *filetree.Tree, r *squashfs.Reader, o filet
 	require.NoError(t, err)
 	require.Empty(t, diffs)
 }
-
-// sparse returns a file with data in the ranges.
-func sparse(size int64, data ...filetree.Range) filetree.Entry {
-	e := filetree.Entry{Mode: 0o644, Size: size, Data: append([]filetree.Range{}, data...)}
-	e.Open = func() (filetree.Content, error) { return &sparseContent{size: size, data: data}, nil }
-	return e
-}
-
-// sparseContent has the bytes of its own offsets in the ranges, zeros elsewhere.
-type sparseContent struct {
-	pos, size int64
-	data      []filetree.Range
-}
-
-func (c *sparseContent) Read(p []byte) (int, error) {
-	if c.pos == c.size {
-		return 0, io.EOF
-	}
-	p = p[:min(int64(len(p)), c.size-c.pos)]
-	clear(p)
-	end := c.pos + int64(len(p))
-	for len(c.data) > 0 && c.data[0].End() <= c.pos {
-		c.data = c.data[1:]
-	}
-	for _, r := range c.data {
-		if r.Offset >= end {
-			break
-		}
-		for o := max(r.Offset, c.pos); o < min(r.End(), end); o++ {
-			p[o-c.pos] = byte(o%251) + 1
-		}
-	}
-	c.pos = end
-	return len(p), nil
-}
-
-func (c *sparseContent) Seek(off int64, whence int) (int64, error) {
-	c.pos = off + [...]int64{0, c.pos, c.size}[whence]
-	return c.pos, nil
-}
-
-func (c *sparseContent) Close() error { return nil }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/drivebay/drivebay/fixture"
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/sample"
 	"github.com/drivebay/drivebay/image/squashfs"
 )
 
@@ -27,12 +28,12 @@ func FuzzReader(f *testing.F) {
 	dir := f.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	require.NoError(f, os.MkdirAll(at("dir/empty"), 0o755))
-	require.NoError(f, os.WriteFile(at("dir/file"), pattern(3000), 0o644))
-	require.NoError(f, os.WriteFile(at("large"), append(pattern(9000), make([]byte, 9000)...), 0o644))
+	require.NoError(f, os.WriteFile(at("dir/file"), sample.Pattern(3000), 0o644))
+	require.NoError(f, os.WriteFile(at("large"), append(sample.Pattern(9000), make([]byte, 9000)...), 0o644))
 	require.NoError(f, os.Link(at("large"), at("dir/linked")))
 	require.NoError(f, os.Symlink("dir", at("link")))
 	require.NoError(f, unix.Setxattr(at("dir/file"), "trusted.short", []byte("value"), 0))
-	require.NoError(f, unix.Setxattr(at("large"), "trusted.long", pattern(300), 0))
+	require.NoError(f, unix.Setxattr(at("large"), "trusted.long", sample.Pattern(300), 0))
 	var images [][]byte
 	for _, args := range [][]string{
 		{"-noI", "-noD", "-noF", "-noX"}, {"-comp", "gzip"}, {"-comp", "zstd"}, {"-comp", "lz4"}, {"-comp", "xz"},

@@ -13,6 +13,7 @@ import (
 
 	"github.com/drivebay/drivebay/fixture"
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/sample"
 	"github.com/drivebay/drivebay/image/squashfs"
 	"github.com/drivebay/drivebay/image/volume"
 )
@@ -29,12 +30,12 @@ func sourceDir(t testing.TB) string {
 		require.NoError(t, os.WriteFile(at(name), b, 0o640))
 	}
 	for i, n := range []int{0, 1, 100, 4095, 4096, 4097, 8192, 100_000, 1 << 17, 1<<20 + 77} {
-		write(fmt.Sprintf("sizes/%d", n), pattern(n))
-		write(fmt.Sprintf("noise/%d", n), noise(uint64(i), n))
+		write(fmt.Sprintf("sizes/%d", n), sample.Pattern(n))
+		write(fmt.Sprintf("noise/%d", n), sample.Noise(uint64(i), n))
 		write(fmt.Sprintf("zeros/%d", n), make([]byte, n))
 	}
 	for i := range 600 {
-		write(fmt.Sprintf("many/%d-%s", i, strings.Repeat("n", i%240)), pattern(i))
+		write(fmt.Sprintf("many/%d-%s", i, strings.Repeat("n", i%240)), sample.Pattern(i))
 	}
 	for i := range 5 {
 		require.NoError(t, os.MkdirAll(at(fmt.Sprintf("empty/%d", i)), 0o700))
@@ -45,7 +46,7 @@ func sourceDir(t testing.TB) string {
 	holes, err := os.Create(at("holes"))
 	require.NoError(t, err)
 	for _, off := range []int64{0, 1 << 20, 5<<20 + 4096} {
-		_, err := holes.WriteAt(pattern(5000), off)
+		_, err := holes.WriteAt(sample.Pattern(5000), off)
 		require.NoError(t, err)
 	}
 	require.NoError(t, holes.Truncate(9<<20+1))
@@ -58,10 +59,10 @@ func sourceDir(t testing.TB) string {
 	require.NoError(t, unix.Mknod(at("socket"), unix.S_IFSOCK|0o755, 0))
 	for i, name := range []string{"char", "sizes/100", "sizes/4096", "sizes/link200", "empty/1"} {
 		require.NoError(t, os.Lchown(at(name), 70000+i, 80000))
-		require.NoError(t, unix.Lsetxattr(at(name), "trusted.two", pattern(300*i+1), 0))
+		require.NoError(t, unix.Lsetxattr(at(name), "trusted.two", sample.Pattern(300*i+1), 0))
 		require.NoError(t, unix.Lsetxattr(at(name), "security.label", []byte("same"), 0))
 	}
-	require.NoError(t, unix.Setxattr(at("sizes/1"), "user.one", pattern(3000), 0))
+	require.NoError(t, unix.Setxattr(at("sizes/1"), "user.one", sample.Pattern(3000), 0))
 	require.NoError(t, unix.Setxattr(at("sizes/1"), "user.empty", nil, 0))
 	require.NoError(t, os.Chmod(at("sizes/4097"), 0o755|os.ModeSetuid))
 	require.NoError(t, unix.Setxattr(at("noise/1"), "security.capability", []byte{1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, 0))
@@ -175,7 +176,7 @@ func TestReaderReadsOurs(t *testing.T) {
 
 func TestReaderRefusesFeatures(t *testing.T) {
 	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), pattern(5000), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), sample.Pattern(5000), 0o600))
 	made := func(args ...string) string {
 		image := filepath.Join(t.TempDir(), "image")
 		tool(t, "mksquashfs", append([]string{dir, image, "-quiet", "-no-progress"}, args...)...)

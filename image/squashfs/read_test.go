@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/sample"
 	"github.com/drivebay/drivebay/image/squashfs"
 	"github.com/drivebay/drivebay/image/volume"
 )
@@ -85,7 +86,7 @@ func TestOpenRefuses(t *testing.T) {
 func TestReaderNamesDamage(t *testing.T) {
 	for _, variant := range []string{"zstd", "gzip"} {
 		tr := filetree.New()
-		_, err := tr.Add("file", filetree.File(pattern(1<<17), 0o644))
+		_, err := tr.Add("file", filetree.File(sample.Pattern(1<<17), 0o644))
 		require.NoError(t, err)
 		fsys := variants[variant]()
 		fsys.Tree = tr
@@ -129,8 +130,8 @@ func TestReaderByManyGoroutines(t *testing.T) {
 // Reads that begin anywhere, across blocks, holes and the end in a fragment.
 func TestReaderReadsAnywhere(t *testing.T) {
 	tr := filetree.New()
-	content := append(pattern(70000), make([]byte, 140000)...)
-	content = append(content, noise(1, 33333)...)
+	content := append(sample.Pattern(70000), make([]byte, 140000)...)
+	content = append(content, sample.Noise(1, 33333)...)
 	_, err := tr.Add("file", filetree.File(content, 0o644))
 	require.NoError(t, err)
 	b := bytesOf(t, &squashfs.FileSystem{Tree: tr, BlockSize: 16 << 10, Tails: squashfs.TailsAlways})

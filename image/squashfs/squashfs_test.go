@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/sample"
 	"github.com/drivebay/drivebay/image/squashfs"
 	"github.com/drivebay/drivebay/image/volume"
 )
@@ -81,7 +82,7 @@ func counted(n *int, content []byte) filetree.Entry {
 func TestPlanAgainCompressesNothing(t *testing.T) {
 	opened := 0
 	tr := filetree.New()
-	_, err := tr.Add("file", counted(&opened, noise(1, 300000)))
+	_, err := tr.Add("file", counted(&opened, sample.Noise(1, 300000)))
 	require.NoError(t, err)
 	fs := &squashfs.FileSystem{Tree: tr}
 	defer fs.Close()
@@ -240,7 +241,7 @@ func TestTooManyOwners(t *testing.T) {
 
 // changing is a file that is n bytes longer than its tree says.
 func changing(n int) filetree.Entry {
-	e := filetree.File(noise(1, 400000+n), 0o644)
+	e := filetree.File(sample.Noise(1, 400000+n), 0o644)
 	e.Size = 400000
 	return e
 }
@@ -253,7 +254,7 @@ func TestSourcesThatFail(t *testing.T) {
 		return struct {
 			io.Reader
 			io.Closer
-		}{io.MultiReader(bytes.NewReader(noise(1, 200000)), errorReader{broken}), io.NopCloser(nil)}, nil
+		}{io.MultiReader(bytes.NewReader(sample.Noise(1, 200000)), errorReader{broken}), io.NopCloser(nil)}, nil
 	}
 	for _, tc := range []struct {
 		entry filetree.Entry
@@ -289,12 +290,12 @@ func TestFilesThatChange(t *testing.T) {
 			f, err := os.Create(filepath.Join(dir, "z"))
 			require.NoError(t, err)
 			defer f.Close()
-			_, err = f.Write(noise(1, 400000))
+			_, err = f.Write(sample.Noise(1, 400000))
 			require.NoError(t, err)
 			tr, err := filetree.FromDir(dir)
 			require.NoError(t, err)
 			defer tr.Close()
-			before := filetree.File(noise(2, 300000), 0o644)
+			before := filetree.File(sample.Noise(2, 300000), 0o644)
 			open := before.Open
 			before.Open = func() (filetree.Content, error) {
 				if err := change(f); err != nil {
@@ -368,11 +369,11 @@ func TestDoublesAreWrittenOnce(t *testing.T) {
 		tr := filetree.New()
 		for i := range files {
 			for k, n := range []int{5000, 1 << 17, 700000} {
-				_, err := tr.Add(fmt.Sprintf("%d-%d", k, i), filetree.File(noise(uint64(k), n), 0o644))
+				_, err := tr.Add(fmt.Sprintf("%d-%d", k, i), filetree.File(sample.Noise(uint64(k), n), 0o644))
 				require.NoError(t, err)
 			}
 			// The same bytes behind another beginning, and before another end.
-			b := noise(9, 3<<17)
+			b := sample.Noise(9, 3<<17)
 			b[i/2] = 1
 			_, err := tr.Add(fmt.Sprintf("other-%d", i/2*2+i%2), filetree.File(b, 0o644))
 			require.NoError(t, err)
@@ -433,17 +434,17 @@ func randomTree(t *testing.T, r *rand.Rand) *filetree.Tree {
 			e = filetree.Symlink(strings.Repeat("t", 1+r.IntN(1000)))
 		default:
 			size := r.Int64N(1 + r.Int64N(200000))
-			e = filetree.File(noise(uint64(r.IntN(50)), int(size)), 0o644)
+			e = filetree.File(sample.Noise(uint64(r.IntN(50)), int(size)), 0o644)
 			if kind == 5 {
 				at := r.Int64N(size + 1)
-				e = sparse(1<<20+size, filetree.Range{Offset: at, Length: size - at + 1})
+				e = sample.Sparse(1<<20+size, filetree.Range{Offset: at, Length: size - at + 1})
 			}
 			files = append(files, name)
 		}
 		e.ModTime = time.Unix(r.Int64N(1<<32), r.Int64N(1e9))
 		e.UID, e.GID = uint32(r.IntN(3)), uint32(r.IntN(300))
 		if r.IntN(10) == 0 && e.Mode.IsRegular() {
-			e.Xattrs = []filetree.Xattr{{Name: "user.x", Value: noise(uint64(r.IntN(20)), r.IntN(300))}}
+			e.Xattrs = []filetree.Xattr{{Name: "user.x", Value: sample.Noise(uint64(r.IntN(20)), r.IntN(300))}}
 		}
 		_, err := tr.Add(name, e)
 		require.NoError(t, err)

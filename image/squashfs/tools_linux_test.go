@@ -14,6 +14,7 @@ import (
 	"github.com/drivebay/drivebay/image"
 	"github.com/drivebay/drivebay/image/ext4"
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/sample"
 	"github.com/drivebay/drivebay/image/squashfs"
 )
 
@@ -66,7 +67,7 @@ func TestAsSmallAsMksquashfs(t *testing.T) {
 func TestLongTables(t *testing.T) {
 	tr := filetree.New()
 	for i := range 3000 {
-		e := filetree.File(noise(uint64(i), 3000), 0o644)
+		e := filetree.File(sample.Noise(uint64(i), 3000), 0o644)
 		e.UID, e.GID, e.ModTime = uint32(i), uint32(i+100000), created
 		e.Xattrs = []filetree.Xattr{{Name: "user.number", Value: fmt.Append(nil, i)}}
 		_, err := tr.Add(fmt.Sprintf("%04d", i), e)
@@ -107,7 +108,7 @@ func TestTemporaryDirectoryIsFull(t *testing.T) {
 	}})
 	fs := &squashfs.FileSystem{Tree: many(t, "%d-%s", 1000), TempDir: d.Mount(1).Path()}
 	for i := range 20 {
-		_, err := fs.Tree.Add(fmt.Sprintf("noise/%d", i), filetree.File(noise(uint64(i), 300000), 0o644))
+		_, err := fs.Tree.Add(fmt.Sprintf("noise/%d", i), filetree.File(sample.Noise(uint64(i), 300000), 0o644))
 		require.NoError(t, err)
 	}
 	_, err := fs.Plan(t.Context(), geometry(0))

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/sample"
 	"github.com/drivebay/drivebay/image/squashfs"
 )
 
@@ -50,7 +51,7 @@ func small(t testing.TB) *filetree.Tree {
 	t.Helper()
 	tr := filetree.New()
 	for i, n := range []int{0, 1, 100, 8191, 8192, 8193, 1 << 17, 1<<20 + 77} {
-		for kind, b := range map[string][]byte{"pattern": pattern(n), "noise": noise(uint64(i), n)} {
+		for kind, b := range map[string][]byte{"pattern": sample.Pattern(n), "noise": sample.Noise(uint64(i), n)} {
 			e := filetree.File(b, 0o644)
 			e.ModTime = created
 			_, err := tr.Add(fmt.Sprintf("%s/%d", kind, n), e)
