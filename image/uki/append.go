@@ -4,7 +4,9 @@ import (
 	"debug/pe"
 	"encoding/binary"
 	"fmt"
-	"math"
+
+	"github.com/drivebay/drivebay/image/internal/parts"
+	"github.com/drivebay/drivebay/image/internal/pecoff"
 )
 
 // section is a section to be appended.
@@ -19,7 +21,7 @@ type section struct {
 func (s *section) size() (n int64) {
 	for i, p := range s.parts {
 		if i > 0 {
-			n = alignUp(n, partAlign)
+			n = pecoff.AlignUp(n, partAlign)
 		}
 		n += p.Size
 	}
@@ -32,65 +34,59 @@ const partAlign = 4
 // allows: firmware that protects memory does so by pages.
 const pageSize = 4096
 
-// maxImage is the largest image in bytes, on disk and in memory.
-const maxImage = math.MaxUint32
-
 // appender puts sections behind those of a stub.
 type appender struct {
-	head  peHead
-	stub  []byte // with its headers changed, and its end aligned
-	parts []part // the file
-	size  int64  // of it so far, bytes
-	next  int64  // the address of the next section
+	head pecoff.Head
+	stub []byte       // with its headers changed, and its end aligned
+	rest []parts.Part // of the file
+	size int64        // of it so far, bytes
+	next int64        // the address of the next section
 }
 
 // newAppender makes an appender for count more sections. It changes stub, which
 // loses its symbols.
 func newAppender(stub []byte, count int) (*appender, error) {
-	h, err := parsePE(stub)
+	h, err := pecoff.Parse(stub, int64(len(stub)))
 	if err != nil {
 		return nil, err
 	}
-	if h.signed {
+	if h.Certificates != 0 || h.CertificatesSize != 0 {
 		return nil, fmt.Errorf("%w: it is signed, want one without a signature", ErrStub)
 	}
-	if room := h.room(stub); room < count {
-		return nil, fmt.Errorf("%w: its headers have room for %d more sections, want room for %d", ErrStub, room, count)
+	if free := room(&h, stub); free < count {
+		return nil, fmt.Errorf("%w: its headers have room for %d more sections, want room for %d", ErrStub, free, count)
 	}
-	stub = h.strip(stub)
-	aligned := make([]byte, alignUp(int64(len(stub)), h.fileAlign)) // what is behind the sections may end anywhere
+	stub = strip(&h, stub)
+	aligned := make([]byte, pecoff.AlignUp(int64(len(stub)), h.FileAlign)) // what is behind the sections may end anywhere
 	copy(aligned, stub)
-	return &appender{
-		head: h, stub: aligned, size: int64(len(aligned)), next: h.end(),
-		parts: []part{{source: Bytes("stub", aligned)}},
-	}, nil
+	return &appender{head: h, stub: aligned, size: int64(len(aligned)), next: endAddress(&h)}, nil
 }
 
 // add appends a section.
 func (a *appender) add(s *section) error {
-	for i := range a.head.sections {
-		if sectionName(&a.head.sections[i]) == s.name {
+	for i := range a.head.Sections {
+		if pecoff.SectionName(&a.head.Sections[i]) == s.name {
 			return fmt.Errorf("%w: it has one already", ErrStub)
 		}
 	}
 	size := s.size()
-	address := alignUp(a.next, max(a.head.sectionAlign, pageSize))
-	padded := alignUp(size, a.head.fileAlign)
-	if a.size+padded > maxImage || address+padded+a.head.sectionAlign > maxImage {
-		return fmt.Errorf("%w: its %d bytes would end beyond %d", ErrTooLarge, size, int64(maxImage))
+	address := pecoff.AlignUp(a.next, max(a.head.SectionAlign, pageSize))
+	padded := pecoff.AlignUp(size, a.head.FileAlign)
+	if a.size+padded > pecoff.MaxSize || address+padded+a.head.SectionAlign > pecoff.MaxSize {
+		return fmt.Errorf("%w: its %d bytes would end beyond %d", ErrTooLarge, size, int64(pecoff.MaxSize))
 	}
 	header := pe.SectionHeader32{
 		VirtualSize: uint32(size), VirtualAddress: uint32(address),
 		SizeOfRawData: uint32(padded), PointerToRawData: uint32(a.size),
 		Characteristics: pe.IMAGE_SCN_MEM_READ | pe.IMAGE_SCN_CNT_INITIALIZED_DATA,
 	}
-	counter := optSizeOfInitializedData
+	counter := pecoff.SizeOfInitializedData
 	if s.code {
 		header.Characteristics = pe.IMAGE_SCN_MEM_READ | pe.IMAGE_SCN_CNT_CODE
-		counter = optSizeOfCode
+		counter = pecoff.SizeOfCode
 	}
 	copy(header.Name[:], s.name)
-	a.head.sections = append(a.head.sections, header)
+	a.head.Sections = append(a.head.Sections, header)
 	a.addTo(counter, uint32(padded))
 	a.appendParts(s.parts, padded)
 	a.size += padded
@@ -103,11 +99,11 @@ func (a *appender) appendParts(sources []Source, size int64) {
 	end := int64(0)
 	for i, s := range sources {
 		end += s.Size
-		pad := alignUp(end, partAlign) - end
+		pad := pecoff.AlignUp(end, partAlign) - end
 		if i == len(sources)-1 {
 			pad = size - end
 		}
-		a.parts = append(a.parts, part{source: s, pad: pad})
+		a.rest = append(a.rest, parts.Part{Name: s.Name, Size: s.Size, Open: s.Open, Pad: pad})
 		end += pad
 	}
 }
@@ -115,15 +111,15 @@ func (a *appender) appendParts(sources []Source, size int64) {
 // addTo adds to a sum in the optional header. What wraps around was no sum of
 // sizes before.
 func (a *appender) addTo(field int, n uint32) {
-	b := a.stub[a.head.optional+field:]
+	b := a.stub[a.head.Optional+field:]
 	binary.LittleEndian.PutUint32(b, binary.LittleEndian.Uint32(b)+n)
 }
 
 // finish writes the headers of a file that is complete but for its checksum.
 func (a *appender) finish() {
 	le := binary.LittleEndian
-	le.PutUint16(a.stub[a.head.file+sectionsAt:], uint16(len(a.head.sections)))
-	le.PutUint32(a.stub[a.head.optional+optSizeOfImage:], uint32(alignUp(a.next, a.head.sectionAlign)))
-	le.PutUint32(a.stub[a.head.optional+optCheckSum:], 0)
-	_, _ = binary.Encode(a.stub[a.head.table:], le, a.head.sections) // there is room
+	le.PutUint16(a.stub[a.head.File+pecoff.SectionsAt:], uint16(len(a.head.Sections)))
+	le.PutUint32(a.stub[a.head.Optional+pecoff.SizeOfImage:], uint32(pecoff.AlignUp(a.next, a.head.SectionAlign)))
+	le.PutUint32(a.stub[a.head.Optional+pecoff.CheckSum:], 0)
+	_, _ = binary.Encode(a.stub[a.head.Table:], le, a.head.Sections) // there is room
 }

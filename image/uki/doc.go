@@ -13,8 +13,9 @@
 // when the tree is written, and never held in memory. The same parts give the
 // same bytes.
 //
-// Images are not signed. The stub has to be unsigned as well: what is appended
-// to a signed one breaks its signature.
+// A Signer of package [github.com/drivebay/drivebay/image/authenticode] signs the
+// image. The stub has to be unsigned in any case: what is appended to a signed one
+// breaks its signature.
 //
 // Sources are the UAPI Group's Unified Kernel Image specification, version 1,
 // Microsoft's PE Format (the part on COFF and PE32+ headers), and

@@ -3,12 +3,14 @@ package uki
 import (
 	"errors"
 	"fmt"
+
+	"github.com/drivebay/drivebay/image/internal/pecoff"
 )
 
 // What errors of [Image.Entry] wrap, for errors.Is.
 var (
 	// ErrNotPE is of a stub or kernel that is no PE image.
-	ErrNotPE = errors.New("not a PE image")
+	ErrNotPE = pecoff.ErrNotPE
 	// ErrStub is of a stub that nothing can be appended to.
 	ErrStub = errors.New("not a stub that can be extended")
 	// ErrTooLarge is of parts that a PE image, whose offsets have 32 bits, cannot

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"strings"
+
+	"github.com/drivebay/drivebay/image/internal/pecoff"
 )
 
 // Places in the head of a bzImage (Documentation/arch/x86/boot.rst).
@@ -25,7 +27,7 @@ func (m *Image) kernel() (uname string, machine uint16, err error) {
 	if err != nil {
 		return "", 0, err
 	}
-	if machine, _, err = parseMachine(head); err != nil {
+	if machine, _, err = pecoff.ParseMachine(head); err != nil {
 		return "", 0, err
 	}
 	if m.Uname != "" {

@@ -1,13 +1,14 @@
 package uki
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/parts"
+	"github.com/drivebay/drivebay/image/internal/pecoff"
 )
 
 // Source is where a part of an image comes from. Its zero value is a part that
@@ -36,9 +37,8 @@ func File(name string) (Source, error) {
 
 // Bytes returns a source of the given bytes, which may no longer be changed.
 func Bytes(name string, data []byte) Source {
-	return Source{Name: name, Size: int64(len(data)), Open: func() (filetree.Content, error) {
-		return io.NopCloser(bytes.NewReader(data)), nil
-	}}
+	p := parts.Bytes(name, data)
+	return Source{Name: p.Name, Size: p.Size, Open: p.Open}
 }
 
 // check refuses a source that cannot be a part of an image.
@@ -48,8 +48,8 @@ func (s *Source) check(needed bool) error {
 		return errors.New("there is none, want a source that can be opened")
 	case s.Open != nil && s.Size <= 0:
 		return fmt.Errorf("it has %d bytes, want more than 0", s.Size)
-	case s.Size > maxImage:
-		return fmt.Errorf("%w: it has %d bytes, want at most %d", ErrTooLarge, s.Size, int64(maxImage))
+	case s.Size > pecoff.MaxSize:
+		return fmt.Errorf("%w: it has %d bytes, want at most %d", ErrTooLarge, s.Size, int64(pecoff.MaxSize))
 	}
 	return nil
 }

@@ -6,7 +6,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/drivebay/drivebay/image/authenticode"
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/pecoff"
 )
 
 // Image describes a unified kernel image.
@@ -33,6 +35,8 @@ type Image struct {
 	Splash Source
 	// DeviceTree is a flattened device tree for the kernel (.dtb).
 	DeviceTree Source
+	// Signer signs the image for Secure Boot. nil leaves it unsigned.
+	Signer *authenticode.Signer
 }
 
 // maxStub is the largest stub in bytes. It is held in memory.
@@ -47,7 +51,15 @@ func (m *Image) Entry() (filetree.Entry, error) {
 	if err != nil {
 		return filetree.Entry{}, err
 	}
-	return filetree.Entry{Mode: 0o644, Size: a.size, Open: a.open}, nil
+	if m.Signer == nil {
+		return filetree.Entry{Mode: 0o644, Size: a.size, Open: a.open}, nil
+	}
+	// Whoever signs an image sums it up as well.
+	signed, err := m.Signer.Entry(filetree.Entry{Mode: 0o644, Size: a.size, Open: a.openUnsummed})
+	if err != nil {
+		return filetree.Entry{}, &PartError{Part: "signature", Err: err}
+	}
+	return signed, nil
 }
 
 // assemble finds the place of everything.
@@ -71,8 +83,8 @@ func (m *Image) assemble() (*assembly, error) {
 	switch {
 	case err != nil:
 		return fail(err)
-	case a.head.machine != machine:
-		return fail(fmt.Errorf("%w: it is for machine %#x, want %#x, the kernel's", ErrStub, a.head.machine, machine))
+	case a.head.Machine != machine:
+		return fail(fmt.Errorf("%w: it is for machine %#x, want %#x, the kernel's", ErrStub, a.head.Machine, machine))
 	}
 	for i := range sections {
 		if err := a.add(&sections[i]); err != nil {
@@ -80,7 +92,7 @@ func (m *Image) assemble() (*assembly, error) {
 		}
 	}
 	a.finish()
-	return &assembly{stub: a.stub, checksum: a.head.optional + optCheckSum, parts: a.parts, size: a.size}, nil
+	return &assembly{stub: a.stub, checksum: a.head.Optional + pecoff.CheckSum, rest: a.rest, size: a.size}, nil
 }
 
 // sections returns what is appended to the stub. The kernel is last, so that it

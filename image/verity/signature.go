@@ -6,7 +6,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/sha256"
-	"crypto/tls"
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/base64"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/smallstep/pkcs7"
 
+	"github.com/drivebay/drivebay/image/internal/keypair"
 	"github.com/drivebay/drivebay/image/volume"
 )
 
@@ -51,15 +51,11 @@ var _ volume.Content = (*Signature)(nil)
 // LoadKey reads a private key and its certificate, the first of those in its file,
 // from files in PEM.
 func LoadKey(key, certificate string) (crypto.Signer, *x509.Certificate, error) {
-	pair, err := tls.LoadX509KeyPair(certificate, key)
+	signer, chain, err := keypair.Load(key, certificate)
 	if err != nil {
-		return nil, nil, fmt.Errorf("key %s, certificate %s: %w", key, certificate, err)
+		return nil, nil, err
 	}
-	signer, ok := pair.PrivateKey.(crypto.Signer)
-	if !ok {
-		return nil, nil, fmt.Errorf("key %s: is of type %T: %w: want one that can sign", key, pair.PrivateKey, ErrOption)
-	}
-	return signer, pair.Leaf, nil
+	return signer, chain[0], nil
 }
 
 // Plan is an [ErrAlone]: a signature by itself cannot be planned. An image.Layout

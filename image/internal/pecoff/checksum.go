@@ -1,18 +1,18 @@
-package uki
+package pecoff
 
 import "encoding/binary"
 
-// checksum sums up a PE image as the field CheckSum has it: the ones' complement
+// Checksum sums up a PE image as the field CheckSum has it: the ones' complement
 // sum of its 16-bit words, taken with that field zero, plus its length. (The
-// algorithm is that of ImageHlp's CheckSumMappedFile.)
-type checksum struct {
+// algorithm is that of ImageHlp's CheckSumMappedFile.) Its zero value is ready.
+type Checksum struct {
 	sum  uint64
 	size uint32
 	odd  []byte // less than a word that is left
 }
 
 // Write adds b. It never fails.
-func (c *checksum) Write(b []byte) (int, error) {
+func (c *Checksum) Write(b []byte) (int, error) {
 	n := len(b)
 	c.size += uint32(n)
 	if len(c.odd) > 0 {
@@ -33,8 +33,8 @@ func (c *checksum) Write(b []byte) (int, error) {
 	return n, nil
 }
 
-// value returns the checksum of what was written.
-func (c *checksum) value() uint32 {
+// Value returns the checksum of what was written.
+func (c *Checksum) Value() uint32 {
 	var last [4]byte
 	copy(last[:], c.odd)
 	sum := c.sum + uint64(binary.LittleEndian.Uint32(last[:]))
