@@ -1,16 +1,18 @@
 package vm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
 	"strconv"
 )
 
 // Device is what can be plugged into a [Machine]: [*NVMe], [*Subsystem],
-// [*Virtio], [*RootPort] and [*Property].
+// [*Virtio], [*RootPort] and [Property]. One is in a single running machine at a time.
 type Device interface {
 	id() string
 	check() error
@@ -49,15 +51,8 @@ func (d *Disk) check(blockSize int) error {
 
 // node is the block device in QEMU that holds the disk.
 func (d *Disk) node(name string) step {
-	path := d.Path
-	if path == "" {
-		path = d.memory
-	}
-	if path == "" {
-		path = "memory:" + name
-	}
 	return step{"blockdev", map[string]any{
-		"driver": "file", "node-name": name, "filename": path, "read-only": d.ReadOnly,
+		"driver": "file", "node-name": name, "filename": cmp.Or(d.Path, d.memory, "memory:"+name), "read-only": d.ReadOnly,
 		"discard": "unmap", "locking": "off",
 	}}
 }
@@ -157,18 +152,11 @@ func (n *NVMe) disks() (disks []*Disk) {
 }
 
 func (n *NVMe) steps() (steps []step) {
-	serial := n.Serial
-	if serial == "" {
-		serial = n.ID
-	}
-	controller := map[string]any{"driver": "nvme", "id": n.ID, "serial": serial}
+	controller := map[string]any{"driver": "nvme", "id": n.ID, "serial": cmp.Or(n.Serial, n.ID)}
 	if n.Port != "" {
 		controller["bus"] = n.Port
 	}
-	subsystem := n.Subsystem
-	if subsystem == "" {
-		subsystem = n.ID + "-subsystem"
-	}
+	subsystem := cmp.Or(n.Subsystem, n.ID+"-subsystem")
 	// NB: without a subsystem QEMU refuses detached namespaces; but one that is
 	// hot-plugged takes a subsystem that was there at the start.
 	if n.Subsystem == "" && n.Port == "" {
@@ -177,7 +165,7 @@ func (n *NVMe) steps() (steps []step) {
 	if n.Subsystem != "" || n.Port == "" {
 		controller["subsys"] = subsystem
 	}
-	addProperties(controller, n.Properties)
+	maps.Copy(controller, n.Properties)
 	if n.Port != "" && len(n.Namespaces) == 1 {
 		return n.single(controller)
 	}
@@ -213,7 +201,7 @@ func (ns *Namespace) steps(controller string, nsid int) []step {
 		p["pi"] = ns.Protection
 		p["pil"] = bit(ns.ProtectionFirst)
 	}
-	addProperties(p, ns.Properties)
+	maps.Copy(p, ns.Properties)
 	return []step{ns.Disk.node(node), {"device", p}}
 }
 
@@ -222,12 +210,6 @@ func bit(b bool) int {
 		return 1
 	}
 	return 0
-}
-
-func addProperties(to, more map[string]any) {
-	for name, value := range more {
-		to[name] = value
-	}
 }
 
 // Subsystem is an NVMe subsystem, which several controllers can share:
@@ -243,11 +225,7 @@ func (s *Subsystem) id() string     { return s.ID }
 func (s *Subsystem) check() error   { return checkID(s.ID) }
 func (s *Subsystem) disks() []*Disk { return nil }
 func (s *Subsystem) steps() []step {
-	nqn := s.NQN
-	if nqn == "" {
-		nqn = s.ID
-	}
-	return []step{{"device", map[string]any{"driver": "nvme-subsys", "id": s.ID, "nqn": nqn}}}
+	return []step{{"device", map[string]any{"driver": "nvme-subsys", "id": s.ID, "nqn": cmp.Or(s.NQN, s.ID)}}}
 }
 
 // RootPort is a PCI Express port that a device can be plugged into and out of

@@ -31,13 +31,13 @@ type Machine struct {
 	Accelerator Accelerator
 
 	// CPUs is their number, 1 if it is 0; Memory in bytes is a multiple of 1 MiB,
-	// 1 GiB if it is 0. The host gives only what the guest touches.
+	// DefaultMemory if it is 0. The host gives only what the guest touches.
 	CPUs   int
 	Memory int64
 
 	// Kernel is the path of a bzImage, of an uncompressed kernel that boots by PVH,
-	// or of an arm64 Image; "" boots what the firmware finds on a disk. Initramfs is the path of an
-	// archive and CmdLine the kernel's arguments; both want a Kernel.
+	// or of an arm64 Image; "" boots what the firmware finds on a disk. Initramfs is
+	// the path of an archive and CmdLine the kernel's arguments; both want a Kernel.
 	Kernel    string
 	Initramfs string
 	CmdLine   []string
@@ -56,10 +56,12 @@ type Machine struct {
 	Devices []Device
 }
 
+// DefaultMemory is how many bytes of memory a [Machine] has that says nothing of it.
+const DefaultMemory int64 = 1 << 30
+
 const (
-	mebibyte      = 1 << 20
-	defaultMemory = 1 << 30
-	maxSerial     = 3 // besides the console: a PC has four ports, and a kernel of Debian's takes four
+	mebibyte  = 1 << 20
+	maxSerial = 3 // besides the console: a PC has four ports, and a kernel of Debian's takes four
 )
 
 // Command returns QEMU's program and arguments for the machine. File descriptors
@@ -92,12 +94,7 @@ func (m Machine) Command() ([]string, error) {
 // firstFD is the number of the first file that os/exec passes on: QMP's.
 const firstFD = 3
 
-func (m Machine) memory() int64 {
-	if m.Memory == 0 {
-		return defaultMemory
-	}
-	return m.Memory
-}
+func (m Machine) memory() int64 { return cmp.Or(m.Memory, DefaultMemory) }
 
 func (m Machine) processor() []string {
 	if m.Accelerator == KVM {

@@ -34,7 +34,7 @@ type qmp struct {
 	waiting map[uint64]chan message
 	events  []Event       // all of them, for whoever looks later
 	changed chan struct{} // closed and replaced with every event
-	err     error         // why it has ended
+	err     error         // ErrGone once it has ended
 }
 
 // newQMP greets QEMU, which may still have to start.
@@ -49,8 +49,8 @@ func (q *qmp) read() {
 	dec := json.NewDecoder(bufio.NewReader(q.conn))
 	for {
 		var m message
-		if err := dec.Decode(&m); err != nil {
-			q.end(err)
+		if dec.Decode(&m) != nil { // at QEMU's end in several ways: EOF, a reset, our Close
+			q.end()
 			return
 		}
 		q.mu.Lock()
@@ -67,13 +67,10 @@ func (q *qmp) read() {
 	}
 }
 
-func (q *qmp) end(err error) {
+func (q *qmp) end() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if errors.Is(err, io.EOF) || q.err != nil {
-		err = ErrGone
-	}
-	q.err = err
+	q.err = ErrGone
 	for id, c := range q.waiting {
 		close(c)
 		delete(q.waiting, id)

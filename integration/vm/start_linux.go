@@ -37,18 +37,14 @@ func (v *VM) start(ctx context.Context, m Machine) error {
 	if err := m.check(); err != nil {
 		return err
 	}
-	theirs, err := v.connect(m)
-	if err != nil {
-		return errors.Join(err, closeFiles(theirs), closeFiles(v.files))
-	}
-	cmd, err := v.command(ctx, &m)
+	theirs, err := v.connect(2 + m.Serial)
 	if err == nil {
-		cmd.ExtraFiles = theirs
-		err = v.spawn(ctx, cmd)
+		err = v.launch(ctx, m, theirs)
 	}
-	// At once: only then does QEMU's end show on ours.
-	if err := errors.Join(err, closeFiles(theirs)); err != nil {
+	_ = closeFiles(theirs) // at once: only then does QEMU's end show on ours
+	if err != nil {
 		v.closeAll()
+		_ = closeFiles(v.serial)
 		return err
 	}
 	// One that is stuck in the host's KVM says nothing at all.
@@ -60,34 +56,38 @@ func (v *VM) start(ctx context.Context, m Machine) error {
 		return nil
 	case errors.Is(err, ErrGone):
 		<-v.done // QEMU's own words are the better error
-		return cmp.Or(v.err, err)
-	default:
-		v.Kill()
-		return err
+		err = cmp.Or(v.err, err)
 	}
+	v.Kill()
+	return err
 }
 
-// connect makes the pairs of sockets: QMP, console, serial ports. It returns
-// QEMU's ends.
-func (v *VM) connect(m Machine) (theirs []*os.File, err error) {
+// connect makes pairs of sockets: QMP, console, serial ports. It returns QEMU's
+// ends.
+func (v *VM) connect(number int) (theirs []*os.File, err error) {
 	var ours []*os.File
-	for i := range 2 + m.Serial {
-		pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	for i := range number {
+		pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 		if err != nil {
-			return theirs, os.NewSyscallError("socketpair", err)
-		}
-		// Not blocking, so that Go's poller has it and Close ends a Read.
-		if err := unix.SetNonblock(pair[0], true); err != nil {
-			return theirs, os.NewSyscallError("fcntl", err)
+			return theirs, errors.Join(os.NewSyscallError("socketpair", err), closeFiles(ours))
 		}
 		name := "qemu-" + strconv.Itoa(i)
 		ours = append(ours, os.NewFile(uintptr(pair[0]), name))
 		theirs = append(theirs, os.NewFile(uintptr(pair[1]), name))
-		v.files = ours
 	}
 	v.qmp = newQMP(ours[0])
-	v.serial = ours[2:]
+	v.files, v.serial = ours[:2], ours[2:]
 	return theirs, nil
+}
+
+// launch starts QEMU with its ends of the sockets.
+func (v *VM) launch(ctx context.Context, m Machine, sockets []*os.File) error {
+	cmd, err := v.command(ctx, &m)
+	if err != nil {
+		return err
+	}
+	cmd.ExtraFiles = sockets
+	return v.spawn(ctx, cmd)
 }
 
 // command makes the disks in memory and QEMU's command line.
@@ -170,12 +170,4 @@ func newMemory(name string, size int64) (*os.File, error) {
 // memoryPath returns a path by which QEMU can open such a file.
 func memoryPath(f *os.File) string {
 	return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), f.Fd())
-}
-
-func closeFiles(files []*os.File) error {
-	var errs []error
-	for _, f := range files {
-		errs = append(errs, f.Close())
-	}
-	return errors.Join(errs...)
 }

@@ -17,8 +17,8 @@ type VM struct {
 	qmp     *qmp
 	console ring
 	stderr  ring
-	serial  []*os.File
-	files   []*os.File // closed when the machine has ended
+	serial  []*os.File // closed by Kill
+	files   []*os.File // QMP's and the console's, closed when the machine has ended
 
 	done chan struct{} // closed when it has ended
 	err  error         // why, once done is closed
@@ -43,10 +43,11 @@ func (v *VM) Wait() error {
 func (v *VM) Done() <-chan struct{} { return v.done }
 
 // Kill ends the machine at once, as pulling the plug would, and waits until QEMU
-// is gone.
+// is gone. It closes the serial ports: call it for a machine that has ended, too.
 func (v *VM) Kill() {
 	v.killOnce.Do(func() { close(v.kill) })
 	<-v.done
+	_ = closeFiles(v.serial) // but for the first call they are closed already
 }
 
 // Console returns the last of what the guest wrote to its console: 256 KiB.
@@ -61,8 +62,8 @@ func (v *VM) ConsoleBytes() int64 {
 
 // Serial returns the host's end of a serial port besides the console, from 1 to
 // [Machine.Serial]: the guest's is /dev/ttyS1 and so on, of ARM64 /dev/ttyS0 and so
-// on, where the console is /dev/ttyAMA0. It belongs to the machine, which closes it
-// at its end.
+// on, where the console is /dev/ttyAMA0. What the guest wrote to it can be read after
+// the machine's end as well. It belongs to the machine: [VM.Kill] closes it.
 func (v *VM) Serial(number int) *os.File { return v.serial[number-1] }
 
 // Execute runs a QMP command: arguments and result are what JSON can hold, or nil.
@@ -203,10 +204,7 @@ func (v *VM) dropDisk(d *Disk) error {
 
 // closeAll closes what the machine holds on the host.
 func (v *VM) closeAll() {
-	_ = v.qmp.conn.Close()
-	for _, f := range v.files {
-		_ = f.Close()
-	}
+	_ = closeFiles(v.files)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for path, f := range v.memory {
@@ -244,4 +242,12 @@ func copyFile(name, path string) (*os.File, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
+}
+
+func closeFiles(files []*os.File) error {
+	var errs []error
+	for _, f := range files {
+		errs = append(errs, f.Close())
+	}
+	return errors.Join(errs...)
 }

@@ -122,7 +122,7 @@ func hotPlugAndReset(t *testing.T, k *kernel.Kernel) {
 		return &vm.NVMe{ID: id, Port: port, Namespaces: []vm.Namespace{{Disk: vm.Disk{Size: 8 << 20}}}}
 	}
 	m := machine(t, k, "drives", &vm.RootPort{ID: "port1", Slot: 1}, &vm.RootPort{ID: "port2", Slot: 2}, drive("first", "port1"))
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	v, err := vm.Start(ctx, m)
 	require.NoError(t, err)
@@ -217,8 +217,7 @@ func childOf(t *testing.T, pid int) int {
 	require.NoError(t, err)
 	var children []string
 	for _, list := range lists {
-		b, err := os.ReadFile(list)
-		require.NoError(t, err)
+		b, _ := os.ReadFile(list) // of a thread that may have ended
 		children = append(children, strings.Fields(string(b))...)
 	}
 	require.Len(t, children, 1)
