@@ -15,13 +15,12 @@ type apt struct {
 }
 
 // newApt returns the system's apt for a package of its own architecture. For one of
-// another it has a state of its own in a directory of the cache: the system knows
+// another it has a state of its own in a directory, which is made: the system knows
 // nothing of that architecture, and shall not. Its sources are the system's.
-func newApt(ctx context.Context, dir, arch string) (*apt, error) {
+func newApt(ctx context.Context, state, arch string) (*apt, error) {
 	if arch == runtime.GOARCH { // Debian's names of these are Go's
 		return &apt{}, nil
 	}
-	state := filepath.Join(dir, "apt-"+arch)
 	for _, sub := range []string{"lists/partial", "cache/archives/partial"} {
 		if err := os.MkdirAll(filepath.Join(state, sub), 0o755); err != nil {
 			return nil, err

@@ -101,8 +101,9 @@ func (p Package) dir() string { return p.Name + "_" + strings.ReplaceAll(p.Versi
 // version no more, the newest of the same kind is taken; its Release tells.
 //
 // It wants apt-get with current lists, and dpkg-deb: Debian, or what is made of it.
-// For an architecture that is not the machine's, lists are brought into the cache,
-// and the machine's are left as they are.
+// For an architecture that is not the machine's, it brings lists for itself, and
+// leaves the machine's as they are. Of several processes that fetch at once, one does
+// and the others wait; one that is killed leaves the cache to the next to clean up.
 func Fetch(ctx context.Context, p Package) (*Kernel, error) {
 	dir, err := Dir()
 	if err != nil {
@@ -116,31 +117,61 @@ func Fetch(ctx context.Context, p Package) (*Kernel, error) {
 }
 
 func fetch(ctx context.Context, dir string, p Package) (*Kernel, error) {
-	if k, err := openPackage(filepath.Join(dir, p.dir())); err == nil {
+	target := filepath.Join(dir, p.dir())
+	if k, err := openPackage(target); err == nil {
 		return k, nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
-	temp, err := os.MkdirTemp(dir, ".fetch-")
+	unlock, err := lockDir(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if k, err := openPackage(target); err == nil {
+		return k, nil // whoever held the lock has brought it
+	}
+	if err := removeLeftovers(dir); err != nil {
+		return nil, err
+	}
+	temp, err := os.MkdirTemp(dir, tempPrefix)
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(temp)
-
-	apt, err := newApt(ctx, dir, p.arch())
+	apt, err := newApt(ctx, filepath.Join(temp, "apt"), p.arch())
 	if err != nil {
 		return nil, err
 	}
-	_, err = apt.run(ctx, temp, "apt-get", "download", "-q", p.String())
+	return apt.fetch(ctx, dir, temp, p)
+}
+
+// tempPrefix begins the names of directories that packages are unpacked in.
+const tempPrefix = ".fetch-"
+
+// removeLeftovers removes what was left by those that were killed while they held the
+// lock.
+func removeLeftovers(dir string) error {
+	left, err := filepath.Glob(filepath.Join(dir, tempPrefix+"*"))
+	for _, path := range left {
+		err = errors.Join(err, os.RemoveAll(path))
+	}
+	return err
+}
+
+// fetch brings a package, or the newest of its kind, into dir by way of temp.
+func (a *apt) fetch(ctx context.Context, dir, temp string, p Package) (*Kernel, error) {
+	_, err := a.run(ctx, temp, "apt-get", "download", "-q", p.String())
 	if err != nil && p.Meta != "" && ctx.Err() == nil {
-		newest, metaErr := apt.candidate(ctx, p)
+		newest, metaErr := a.candidate(ctx, p)
 		if metaErr != nil {
 			return nil, errors.Join(err, metaErr)
 		}
-		if newest.dir() != p.dir() {
-			return fetch(ctx, dir, newest)
+		if k, err := openPackage(filepath.Join(dir, newest.dir())); err == nil {
+			return k, nil
 		}
+		return a.fetch(ctx, dir, temp, newest)
 	}
 	if err != nil {
 		return nil, err
@@ -151,9 +182,6 @@ func fetch(ctx context.Context, dir string, p Package) (*Kernel, error) {
 	}
 	target := filepath.Join(dir, p.dir())
 	if err := os.Rename(root, target); err != nil {
-		if k, openErr := openPackage(target); openErr == nil {
-			return k, nil // somebody else was faster
-		}
 		return nil, err
 	}
 	return openPackage(target)

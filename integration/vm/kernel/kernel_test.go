@@ -58,7 +58,7 @@ func TestFetchForeign(t *testing.T) {
 		k, err := kernel.Fetch(t.Context(), p)
 		require.NoError(t, err)
 		require.Equal(t, p.Arch, k.Arch)
-		require.Contains(t, p.Name, k.Release)
+		require.Contains(t, p.Name, "-"+series(k.Release)+".")
 		modules, err := k.Modules("loop")
 		require.NoError(t, err)
 		require.Len(t, modules, 1)
