@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -36,6 +37,12 @@ func TestMain(m *testing.M) {
 	case "signal":
 		fmt.Println("ready")
 		time.Sleep(time.Minute)
+	case "stubborn":
+		signal.Ignore(syscall.SIGTERM)
+		fmt.Println("ready")
+		time.Sleep(time.Minute)
+	case "flood":
+		flood()
 	case "exit":
 		os.Exit(7)
 	case "sleep":
@@ -89,6 +96,20 @@ func report() {
 	_ = json.NewEncoder(os.Stdout).Encode(f)
 	os.Exit(3)
 }
+
+// flood writes as much as pipes and sockets take of one that is in a hurry to end,
+// and leaves somebody behind who has its output open.
+func flood() {
+	left := exec.Command("/bin/sleep", "600")
+	left.Stdout = os.Stdout
+	if err := left.Start(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	_, _ = os.Stdout.WriteString(strings.Repeat("0123456789abcde\n", floodSize/16))
+	os.Exit(0)
+}
+
+const floodSize = 200 << 10 // bytes
 
 func read(path string) string {
 	b, _ := os.ReadFile(path)
@@ -190,14 +211,67 @@ func TestPanic(t *testing.T) {
 	require.LessOrEqual(t, len(console.Console), 16<<10, "no more than one reads")
 }
 
-// TestSignal passes a signal on to the program.
+// endless is an input that never ends.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return len(p), nil }
+
+// TestSignal passes a signal on to a program, also to one that does not read its
+// input.
 func TestSignal(t *testing.T) {
 	signals := make(chan os.Signal, 1)
 	ready := writer(func([]byte) { signals <- syscall.SIGTERM })
-	status, err := guest.Run(t.Context(), vm.Machine{}, program(t, "signal"), guest.Streams{Stdout: ready, Signals: signals})
+	status, err := guest.Run(t.Context(), vm.Machine{}, program(t, "signal"), guest.Streams{Stdin: endless{}, Stdout: ready, Signals: signals})
 	require.NoError(t, err)
 	require.Equal(t, 128+15, status.Code)
 	require.Equal(t, 15, status.Signal)
+}
+
+// TestSignalAtBoot has one come before there is a program.
+func TestSignalAtBoot(t *testing.T) {
+	signals := make(chan os.Signal, 1)
+	signals <- os.Interrupt
+	status, err := guest.Run(t.Context(), vm.Machine{}, program(t, "sleep"), guest.Streams{Signals: signals})
+	require.NoError(t, err)
+	require.Equal(t, 128+2, status.Code)
+	require.Equal(t, 2, status.Signal)
+}
+
+// TestStuck has a program that does not end: in time, or by signals.
+func TestStuck(t *testing.T) {
+	p := program(t, "stubborn")
+	signals := make(chan os.Signal, 3)
+	ready := writer(func([]byte) {
+		for range 3 {
+			signals <- syscall.SIGTERM
+		}
+	})
+	_, err := guest.Run(t.Context(), vm.Machine{}, p, guest.Streams{Stdout: ready, Signals: signals})
+	require.ErrorIs(t, err, guest.ErrStuck)
+	require.ErrorContains(t, err, "the guest is stuck: its program has not ended by 3 signals; the guest's console")
+
+	p.Limit = time.Millisecond
+	_, err = guest.Run(t.Context(), vm.Machine{}, p, guest.Streams{})
+	require.ErrorIs(t, err, guest.ErrStuck)
+	require.ErrorContains(t, err, "the guest is stuck: its program has not ended in 1ms; the guest's console")
+}
+
+// TestSlowHost takes no output for longer than init waits for those that a program
+// leaves behind: all that the program itself wrote arrives.
+func TestSlowHost(t *testing.T) {
+	p := program(t, "flood")
+	p.Tools = []string{"/bin/sleep"}
+	var got bytes.Buffer
+	slow := writer(func(b []byte) {
+		if got.Len() == 0 {
+			time.Sleep(7 * time.Second) // what init does meanwhile, nothing here can see
+		}
+		got.Write(b)
+	})
+	status, err := guest.Run(t.Context(), vm.Machine{}, p, guest.Streams{Stdout: slow})
+	require.NoError(t, err)
+	require.Zero(t, status.Code)
+	require.Equal(t, strings.Repeat("0123456789abcde\n", floodSize/16), got.String())
 }
 
 type writer func([]byte)

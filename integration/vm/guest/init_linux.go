@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -37,14 +36,12 @@ func exists(path string) bool {
 }
 
 // runInit does the work of the first process. Its end would be a kernel panic, so
-// it ends with a restart, on which QEMU exits.
+// it ends with a restart, on which QEMU exits, if the host has not ended it before.
 func runInit() {
-	err := initialize()
-	if err != nil {
+	if err := initialize(); err != nil {
 		fmt.Fprintln(os.Stderr, "drivebay: init:", err)
 	}
-	// The host ends QEMU as soon as it has the last frame.
-	time.Sleep(10 * time.Second)
+	drain(os.Stderr)
 	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_RESTART)
 	select {}
 }
@@ -57,6 +54,7 @@ func initialize() error {
 	if err != nil {
 		return err
 	}
+	defer drain(tty)
 	in := &initProcess{out: wire.NewWriter(tty), in: wire.NewReader(tty)}
 	if err := in.hello(); err != nil {
 		return err
@@ -65,6 +63,11 @@ func initialize() error {
 		return errors.Join(err, in.out.Write(wire.Trouble, []byte(err.Error())))
 	}
 	return nil
+}
+
+// drain waits until the host has taken what was written to a terminal: tcdrain(3).
+func drain(tty *os.File) {
+	_ = unix.IoctlSetInt(int(tty.Fd()), unix.TCSBRK, 1) // it may be no terminal
 }
 
 // initProcess is the state of init.

@@ -5,7 +5,5 @@ package guest
 // called is whether [Main] was.
 var called bool
 
-const udevd = ""
-
 // Main does nothing: a guest is Linux.
 func Main() { called = true }

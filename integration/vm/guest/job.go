@@ -18,7 +18,6 @@ type job struct {
 	Collect []string
 	Mounts  []Mount
 	Udev    bool
-	Stdin   bool
 }
 
 // module is a kernel module in the initramfs.

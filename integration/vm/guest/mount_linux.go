@@ -12,7 +12,7 @@ import (
 
 // diskLimit is how long a driver may take to find the disks of its controller,
 // which it does after the kernel has started init.
-const diskLimit = 30 * time.Second
+const diskLimit = time.Minute
 
 func (m Mount) mount() error {
 	disk, err := waitDisk(m.Serial)

@@ -281,29 +281,6 @@ func interpreterOf(path string) (string, bool) {
 	return strings.Join(words[:min(1, len(words))], ""), strings.HasPrefix(line, "#!") && len(words) > 0
 }
 
-// udev adds udevd with the rules that make the links of disks.
-func (k *packer) udev() error {
-	const rules = "/usr/lib/udev/rules.d/"
-	for _, name := range []string{"/usr/bin/udevadm", udevd} {
-		if _, err := os.Stat(name); err != nil {
-			name = strings.TrimPrefix(name, "/usr")
-		}
-		if err := k.tool(name); err != nil {
-			return fmt.Errorf("udev: %w", err)
-		}
-	}
-	for _, name := range []string{"50-udev-default.rules", "60-block.rules", "60-persistent-storage.rules"} {
-		path := rules + name
-		if _, err := os.Stat(path); err != nil {
-			path = strings.TrimPrefix(path, "/usr")
-		}
-		if err := k.file(path, nameOf(path)); err != nil {
-			return fmt.Errorf("udev: %w", err)
-		}
-	}
-	return nil
-}
-
 // modules adds the kernel's modules that are asked for and those that they need.
 func (k *packer) modules(p Program) error {
 	k.job.Load = p.Modules

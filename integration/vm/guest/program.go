@@ -51,6 +51,10 @@ type Program struct {
 
 	// Udev runs the host's udevd with its rules for block devices.
 	Udev bool
+
+	// Limit is how long the program may take from its start; 0 sets none. One that
+	// takes longer is ended with its guest: an [ErrStuck].
+	Limit time.Duration
 }
 
 // Mount is a file system that init mounts.
@@ -66,7 +70,9 @@ type Streams struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 
-	// Signals are passed on to the program.
+	// Signals are passed on to the program. One that comes before the program runs
+	// ends the guest, as if it had met the program; so does the third os.Interrupt
+	// or SIGTERM after that, with an [ErrStuck].
 	Signals <-chan os.Signal
 }
 
@@ -89,6 +95,10 @@ var (
 	// ErrDied is wrapped by the error for a guest that ended before its program
 	// did.
 	ErrDied = errors.New("the guest ended before its program")
+
+	// ErrStuck is wrapped by the error for a guest whose program did not end when it
+	// should have.
+	ErrStuck = errors.New("the guest is stuck")
 
 	// ErrMemory is wrapped by the error for a machine too small for its initramfs.
 	ErrMemory = errors.New("too little memory")

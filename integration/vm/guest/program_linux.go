@@ -3,21 +3,14 @@ package guest
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strconv"
-	"sync"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/drivebay/drivebay/integration/vm/internal/wire"
 )
-
-// drainLimit is how long init waits, once the program has ended, for others that
-// it left behind with its output open.
-const drainLimit = 5 * time.Second
 
 // runProgram runs the program with its streams in frames, and reaps whatever dies
 // in the meantime.
@@ -26,12 +19,12 @@ func (p *initProcess) runProgram() (unix.WaitStatus, error) {
 	if err != nil {
 		return 0, err
 	}
-	var output sync.WaitGroup
-	stdout, err := p.stream(wire.Stdout, &output)
+	output := outputs{frames: p.out}
+	stdout, err := output.pipe(wire.Stdout)
 	if err != nil {
 		return 0, err
 	}
-	stderr, err := p.stream(wire.Stderr, &output)
+	stderr, err := output.pipe(wire.Stderr)
 	if err != nil {
 		return 0, err
 	}
@@ -48,26 +41,8 @@ func (p *initProcess) runProgram() (unix.WaitStatus, error) {
 	if err != nil {
 		return 0, err
 	}
-	drained := make(chan struct{})
-	go func() { output.Wait(); close(drained) }()
-	select {
-	case <-drained:
-	case <-time.After(drainLimit):
-	}
+	output.finish()
 	return status, nil
-}
-
-// stream returns the writing end of a pipe whose bytes become frames.
-func (p *initProcess) stream(kind wire.Kind, done *sync.WaitGroup) (*os.File, error) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	done.Go(func() {
-		_, _ = io.CopyBuffer(struct{ io.Writer }{p.out.Stream(kind)}, struct{ io.Reader }{r}, make([]byte, 64<<10))
-		_ = r.Close()
-	})
-	return w, nil
 }
 
 func spawn(path string, args, env []string, dir string, files ...*os.File) (int, error) {
@@ -102,6 +77,8 @@ func reap(pid int) (unix.WaitStatus, error) {
 func (p *initProcess) listen(pid int, stdin *os.File) {
 	requests := newRequests(p.out)
 	go requests.serve()
+	input := make(chan []byte, 1) // the host sends the next when this was taken
+	go p.feed(stdin, input)
 	for {
 		kind, payload, err := p.in.Read()
 		if errors.Is(err, wire.ErrFrame) {
@@ -112,11 +89,9 @@ func (p *initProcess) listen(pid int, stdin *os.File) {
 		}
 		switch kind {
 		case wire.Stdin:
-			// A program that reads no more gets no more: the frame is taken.
-			_, _ = stdin.Write(payload)
-			_ = p.out.Write(wire.Taken, nil)
+			input <- payload
 		case wire.EndStdin:
-			_ = stdin.Close()
+			close(input)
 		case wire.Signal:
 			if number, err := strconv.Atoi(string(payload)); err == nil {
 				_ = unix.Kill(pid, unix.Signal(number))
@@ -127,38 +102,13 @@ func (p *initProcess) listen(pid int, stdin *os.File) {
 	}
 }
 
-// udevd is where distributions with systemd have it.
-const udevd = "/usr/lib/systemd/systemd-udevd"
-
-// startUdev starts udevd and waits until it has seen the devices that are there.
-func startUdev() error {
-	null, err := os.OpenFile("/dev/null", os.O_RDWR, 0)
-	if err != nil {
-		return err
+// feed passes input on to the program, which may let it wait: signals and answers do
+// not.
+func (p *initProcess) feed(stdin *os.File, input <-chan []byte) {
+	defer stdin.Close()
+	for b := range input {
+		// A program that reads no more gets no more: the frame is taken.
+		_, _ = stdin.Write(b)
+		_ = p.out.Write(wire.Taken, nil)
 	}
-	defer null.Close()
-	console, err := os.OpenFile("/dev/console", os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	defer console.Close()
-	env := []string{"PATH=/usr/sbin:/usr/bin"}
-	for _, args := range [][]string{
-		{udevd, "--daemon"},
-		{"/usr/bin/udevadm", "trigger", "--action=add"},
-		{"/usr/bin/udevadm", "settle", "--timeout=60"},
-	} {
-		pid, err := spawn(args[0], args, env, "/", null, console, console)
-		if err != nil {
-			return err
-		}
-		status, err := reap(pid)
-		if err != nil {
-			return err
-		}
-		if status != 0 {
-			return fmt.Errorf("udev: %q: exit status %d", args, status.ExitStatus())
-		}
-	}
-	return nil
 }

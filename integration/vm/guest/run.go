@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,11 +15,11 @@ import (
 )
 
 // Time limits from QEMU's start to init's first word. Under TCG a busy host may
-// give a guest a tenth of a processor. They are variables for the tests' sake, as is
-// what the host has.
+// give a guest a twentieth of a processor. They are variables for the tests' sake, as
+// is what the host has.
 var (
-	bootLimitKVM = 10 * time.Second
-	bootLimitTCG = 90 * time.Second
+	bootLimitKVM = 20 * time.Second
+	bootLimitTCG = 3 * time.Minute
 	accelerators = vm.Accelerators
 )
 
@@ -40,7 +41,7 @@ var cmdLine = []string{
 // given up.
 //
 // The error is nil whenever the program has run to an end, however that was: see
-// [Status]. Else it is an [ErrBoot], [ErrDied], [ErrInit], [ErrMemory], a
+// [Status]. Else it is an [ErrBoot], [ErrDied], [ErrInit], [ErrMemory], [ErrStuck], a
 // *[ProgramError], an error of packages kernel or vm, or that of ctx; with the
 // console's last lines where there was one, as a *[ConsoleError].
 func Run(ctx context.Context, m vm.Machine, p Program, s Streams) (Status, error) {
@@ -89,10 +90,10 @@ func packFile(m *vm.Machine, p Program) (*os.File, error) {
 	}
 	*m = Machine(*m, p)
 	m.Initramfs = fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), f.Fd())
-	if want := 2*size + baseMemory; m.Memory != 0 && m.Memory < want {
+	if has, want := cmp.Or(m.Memory, vm.DefaultMemory), 2*size+baseMemory; has < want {
 		_ = f.Close()
 		return nil, fmt.Errorf("pack guest: %w: the machine has %d MiB, a kernel with an initramfs of %d MiB wants %d MiB",
-			ErrMemory, m.Memory>>20, (size+1<<20-1)>>20, (want+1<<20-1)>>20)
+			ErrMemory, has>>20, (size+1<<20-1)>>20, (want+1<<20-1)>>20)
 	}
 	return f, nil
 }
@@ -108,21 +109,21 @@ func attempts(ctx context.Context, m vm.Machine, p Program, s Streams) (Status, 
 		choice = accelerators(m.Arch)
 	}
 	choice = append(choice, choice[len(choice)-1])
-	var errs []error
+	var status Status
+	var err error
 	for _, a := range choice {
 		m.Accelerator = a
-		status, err := attempt(ctx, m, p, s)
+		status, err = attempt(ctx, m, p, s)
 		var panicked *vm.PanicError
 		again := errors.Is(err, ErrBoot) && ctx.Err() == nil && (a == vm.KVM || !errors.As(err, &panicked))
 		if !again {
 			if a == vm.TCG && choice[0] == vm.KVM && status.Booted > 0 {
 				_ = vm.RefuseKVM() // at worst the next run tries it again
 			}
-			return status, err
+			break
 		}
-		errs = append(errs, err)
 	}
-	return Status{}, errs[len(errs)-1]
+	return status, err
 }
 
 func attempt(ctx context.Context, m vm.Machine, p Program, s Streams) (Status, error) {
@@ -134,14 +135,18 @@ func attempt(ctx context.Context, m vm.Machine, p Program, s Streams) (Status, e
 	case err != nil:
 		return Status{}, err
 	}
-	defer guest.Kill()
 	session := newSession(guest, p, s)
 	go session.read()
+	defer session.end()
 	limit := bootLimitTCG
 	if m.Accelerator == vm.KVM {
 		limit = bootLimitKVM
 	}
-	if err := session.waitBoot(ctx, limit); err != nil {
+	err = session.waitBoot(ctx, limit)
+	if by, ok := errors.AsType[signaled](err); ok {
+		return by.status(), nil
+	}
+	if err != nil {
 		return Status{}, withConsole(err, guest)
 	}
 	booted := time.Since(begin)

@@ -28,9 +28,12 @@ type session struct {
 
 	hello chan struct{} // closed when init runs
 	taken chan struct{} // the program has taken its input
-	end   chan error    // nil when Exit came
-	exit  wire.ExitData // set before end
-	file  *os.File      // being received
+	ended chan struct{} // closed after the last frame
+	err   error         // set before: nil when Exit came
+	exit  wire.ExitData // set before
+
+	file *os.File // being received
+	left int64    // bytes of it to come
 }
 
 func newSession(guest *vm.VM, p Program, s Streams) *session {
@@ -43,11 +46,11 @@ func newSession(guest *vm.VM, p Program, s Streams) *session {
 	return &session{
 		guest: guest, program: p, streams: s,
 		out: wire.NewWriter(guest.Serial(1)), in: wire.NewReader(guest.Serial(1)),
-		hello: make(chan struct{}), taken: make(chan struct{}, 1), end: make(chan error, 1),
+		hello: make(chan struct{}), taken: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
 }
 
-// waitBoot waits for init's first word.
+// waitBoot waits for init's first word. A signal that comes before is a signaled.
 func (s *session) waitBoot(ctx context.Context, limit time.Duration) error {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
@@ -56,26 +59,49 @@ func (s *session) waitBoot(ctx context.Context, limit time.Duration) error {
 		return nil
 	case <-timer.C:
 		return fmt.Errorf("%w in %v", ErrBoot, limit)
+	case signal := <-s.streams.Signals:
+		return signaled{signal}
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	case <-s.guest.Done():
-		return errors.Join(ErrBoot, s.guest.Wait())
+	case <-s.ended:
 	}
+	switch {
+	case s.booted(): // and has had its last word
+		return nil
+	case !errors.Is(s.err, ErrDied):
+		return s.err
+	}
+	return errors.Join(ErrBoot, s.guest.Wait())
+}
+
+// signaled is the error for a guest that a signal has ended before its program ran.
+type signaled struct{ os.Signal }
+
+func (s signaled) Error() string { return "signal: " + s.String() }
+
+// status is what it would have been had the signal met the program.
+func (s signaled) status() Status {
+	number, _ := s.Signal.(syscall.Signal)
+	return Status{Code: 128 + int(number), Signal: int(number)}
 }
 
 // waitExit serves the program until it has ended.
 func (s *session) waitExit(ctx context.Context) (Status, error) {
-	ended, stop := context.WithCancel(ctx)
-	defer stop()
-	go s.feed(ended)
-	go s.passSignals(ended)
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	if limit := s.program.Limit; limit > 0 {
+		timer := time.AfterFunc(limit, func() { stop(fmt.Errorf("%w: its program has not ended in %v", ErrStuck, limit)) })
+		defer timer.Stop()
+	}
+	go s.feed(ctx)
+	go s.passSignals(ctx, stop)
 	select {
-	case err := <-s.end:
-		if !errors.Is(err, ErrDied) {
-			return Status{Code: s.exit.Code, Signal: s.exit.Signal}, err
-		}
 	case <-ctx.Done():
 		return Status{}, context.Cause(ctx)
+	case <-s.ended:
+	}
+	if !errors.Is(s.err, ErrDied) {
+		return Status{Code: s.exit.Code, Signal: s.exit.Signal}, s.err
 	}
 	// Its port is closed, so QEMU is about to end: with a reason, it may be.
 	if err := s.guest.Wait(); err != nil {
@@ -86,20 +112,34 @@ func (s *session) waitExit(ctx context.Context) (Status, error) {
 
 // read takes frames until the last.
 func (s *session) read() {
-	for {
+	defer close(s.ended)
+	for done := false; !done && s.err == nil; {
 		kind, payload, err := s.in.Read()
-		if errors.Is(err, wire.ErrFrame) {
-			continue
+		switch {
+		case err == nil:
+			done, s.err = s.frame(kind, payload)
+		case !errors.Is(err, wire.ErrFrame):
+			s.err = fmt.Errorf("%w: read its port: %w", ErrDied, err)
+		case s.booted():
+			s.err = fmt.Errorf("read the guest's port: %w", err) // some output is lost
 		}
-		if err != nil {
-			s.end <- fmt.Errorf("%w: read its port: %w", ErrDied, err)
-			return
-		}
-		done, err := s.frame(kind, payload)
-		if done || err != nil {
-			s.end <- errors.Join(err, s.closeFile())
-			return
-		}
+	}
+	s.err = errors.Join(s.err, s.closeFile())
+}
+
+// end ends the guest. From then on nothing is written to the program's streams.
+func (s *session) end() {
+	s.guest.Kill()
+	<-s.ended
+}
+
+// booted reports whether init runs.
+func (s *session) booted() bool {
+	select {
+	case <-s.hello:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -108,12 +148,10 @@ func (s *session) frame(kind wire.Kind, payload []byte) (bool, error) {
 	var err error
 	switch kind {
 	case wire.Hello:
-		select {
-		case <-s.hello:
-			err = errors.New("the guest has restarted")
-		default:
-			close(s.hello)
+		if s.booted() {
+			return true, errors.New("the guest has restarted")
 		}
+		close(s.hello)
 	case wire.Stdout:
 		_, err = s.streams.Stdout.Write(payload)
 	case wire.Stderr:
@@ -123,9 +161,7 @@ func (s *session) frame(kind wire.Kind, payload []byte) (bool, error) {
 	case wire.File:
 		err = s.createFile(payload)
 	case wire.Data:
-		if s.file != nil {
-			_, err = s.file.Write(payload)
-		}
+		err = s.writeFile(payload)
 	case wire.Ask:
 		go s.answer(slices.Clone(payload))
 	case wire.Trouble:
@@ -161,18 +197,28 @@ func (s *session) feed(ctx context.Context) {
 	}
 }
 
-func (s *session) passSignals(ctx context.Context) {
-	for {
+// passSignals passes signals on to the program. The third that asks for an end is
+// granted by us: the program, or its guest, may be stuck.
+func (s *session) passSignals(ctx context.Context, stop context.CancelCauseFunc) {
+	for asked := 0; ; {
 		select {
 		case signal := <-s.streams.Signals:
-			if number, ok := signal.(syscall.Signal); ok {
-				_ = s.out.Write(wire.Signal, strconv.AppendInt(nil, int64(number), 10))
+			number, _ := signal.(syscall.Signal)
+			if number == syscall.SIGINT || number == syscall.SIGTERM {
+				asked++
 			}
+			if asked == maxAsked {
+				stop(fmt.Errorf("%w: its program has not ended by %d signals", ErrStuck, maxAsked))
+				return
+			}
+			_ = s.out.Write(wire.Signal, strconv.AppendInt(nil, int64(number), 10))
 		case <-ctx.Done():
 			return
 		}
 	}
 }
+
+const maxAsked = 3
 
 // createFile begins a file that the guest sends. Only what was asked for is taken.
 func (s *session) createFile(payload []byte) error {
@@ -190,7 +236,18 @@ func (s *session) createFile(payload []byte) error {
 		return err
 	}
 	f, err := os.OpenFile(file.Path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, os.FileMode(file.Mode)&0o777)
-	s.file = f
+	if err != nil {
+		return err
+	}
+	s.file, s.left = f, file.Size
+	return nil
+}
+
+func (s *session) writeFile(payload []byte) error {
+	if s.left -= int64(len(payload)); s.left < 0 {
+		return errors.New("the guest sends more of a file than it has announced")
+	}
+	_, err := s.file.Write(payload)
 	return err
 }
 
@@ -200,12 +257,18 @@ func (s *session) wanted(path string) bool {
 	})
 }
 
+// closeFile ends the file that the guest has sent, if any.
 func (s *session) closeFile() error {
 	f := s.file
-	if s.file = nil; f == nil {
+	if f == nil {
 		return nil
 	}
-	return f.Close()
+	s.file = nil
+	err := f.Close()
+	if err == nil && s.left != 0 {
+		err = fmt.Errorf("%s came without its last %d bytes", f.Name(), s.left)
+	}
+	return err
 }
 
 // answerLimit is how long QEMU may take for a command of the guest's.
