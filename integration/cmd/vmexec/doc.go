@@ -70,6 +70,13 @@
 // the user's cache directory. -kernel is the path of a bzImage or the beginning of
 // the release of one that was fetched: -kernel 6.12.
 //
+// # Signals
+//
+// SIGINT, SIGTERM, SIGQUIT and SIGHUP are for the program. Before it runs they end
+// vmexec, and the third SIGINT or SIGTERM ends a guest that is stuck. So does the time
+// of a test's -timeout and a minute more, counted from the start of the program. Nothing
+// is left running, however vmexec ends.
+//
 // # Exit status
 //
 // That of the program; 128 and the number of the signal that ended it; 125 where

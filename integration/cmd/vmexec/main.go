@@ -22,10 +22,13 @@ const (
 	statusTrouble = 125 // as env and timeout have it
 )
 
+// passedOn are the signals that are for the program in the guest.
+var passedOn = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGHUP}
+
 func main() {
 	guest.Main()
 	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGHUP)
+	signal.Notify(signals, passedOn...)
 	status, err := run(context.Background(), os.Args[1:], guest.Streams{
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Signals: signals,
 	})
@@ -69,10 +72,6 @@ func run(ctx context.Context, args []string, streams guest.Streams) (int, error)
 	if o.print {
 		return printCommand(streams.Stdout, whole)
 	}
-	var cancel context.CancelFunc
-	if ctx, cancel = o.limit(ctx); cancel != nil {
-		defer cancel()
-	}
 	status, err := guest.Run(ctx, machine, program, streams)
 	if err != nil {
 		return statusTrouble, err
@@ -89,6 +88,8 @@ func run(ctx context.Context, args []string, streams guest.Streams) (int, error)
 
 // fetch brings the kernels that suites run on, or those of another architecture.
 func fetch(ctx context.Context, stdout io.Writer, arch string) (int, error) {
+	ctx, stop := signal.NotifyContext(ctx, passedOn...) // there is no program yet
+	defer stop()
 	packages := kernel.Packages()
 	if arch == "arm64" {
 		packages = kernel.Foreign()

@@ -118,7 +118,9 @@ func TestRaceDetector(t *testing.T) {
 }
 
 func TestTimeout(t *testing.T) {
-	r := goTest(t, t.TempDir(), "-timeout", "1s", "-run", "Slow")
+	// Not by go test's own flag: it kills us a minute later, when a busy host may not
+	// have booted the guest.
+	r := goTest(t, t.TempDir(), "-timeout", "0", "-run", "Slow", "-args", "-test.timeout=1s")
 	require.Equal(t, 1, r.status)
 	require.Contains(t, r.stdout, "panic: test timed out after 1s")
 	require.Contains(t, r.stdout, "sample.waitForever", "goroutines")
@@ -126,7 +128,7 @@ func TestTimeout(t *testing.T) {
 
 func TestFuzzCorpus(t *testing.T) {
 	dir := t.TempDir()
-	r := goTest(t, dir, "-fuzz", "FuzzSign", "-fuzztime", "60s", "-run", "none")
+	r := goTest(t, dir, "-fuzz", "FuzzSign", "-fuzztime", "10m", "-run", "none")
 	require.Equal(t, 1, r.status, r.stdout)
 	found, err := filepath.Glob(filepath.Join(dir, "testdata/fuzz/FuzzSign/*"))
 	require.NoError(t, err)
@@ -245,8 +247,7 @@ func TestKilled(t *testing.T) {
 	require.NoError(t, err)
 	var children []string
 	for _, list := range lists {
-		b, err := os.ReadFile(list)
-		require.NoError(t, err)
+		b, _ := os.ReadFile(list) // of a thread that may have ended
 		children = append(children, strings.Fields(string(b))...)
 	}
 	require.Len(t, children, 1)
