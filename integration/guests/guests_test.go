@@ -70,7 +70,7 @@ var suites = []suite{
 		env:   []string{"DRIVEBAY_DEVICE_MAPPER=1"},
 	},
 	{
-		name: "drives over TCP", packages: []string{"nvme/nvmetest/tcptarget"}, flags: []string{"module=nvme-tcp"},
+		name: "drives over TCP", packages: []string{"nvme/nvmetest/tcptarget", "nvme/nvmetest"}, flags: []string{"module=nvme-tcp"},
 		test: []string{"-run", "^TestKernel"},
 	},
 	{
@@ -139,7 +139,7 @@ func (s suite) run(t *testing.T, vmexec string, k *kernel.Kernel) (passed int, s
 	}
 	config := filepath.Join(t.TempDir(), "vmexec.conf")
 	require.NoError(t, os.WriteFile(config, []byte(strings.Join(flags, "\n")), 0o644))
-	args := append([]string{"test", "-count=1", "-v", "-timeout=10m", "-exec", vmexec + " -config " + config}, s.test...)
+	args := append([]string{"test", "-count=1", "-v", "-timeout=25m", "-exec", vmexec + " -config " + config}, s.test...)
 	prefix := module
 	if s.module != "" {
 		prefix = "./"

@@ -170,6 +170,10 @@ func TestReset(t *testing.T) {
 	require.Error(t, c.ResetSubsystem(context.WithoutCancel(t.Context())), "QEMU has no subsystem reset")
 }
 
+// unplugLimit is how long the kernel may take to let go of a drive. It waits some
+// seconds for somebody to press the button once more, and a busy host makes it slow.
+const unplugLimit = 5 * time.Minute
+
 // TestHotUnplug pulls the drive out while commands are under way: each of them
 // ends, with an error once the drive is gone, and nothing hangs. In the end it is
 // nvme.ErrGone.
@@ -195,11 +199,11 @@ func TestHotUnplug(t *testing.T) {
 		case err := <-ended:
 			t.Log("the last command: ", err)
 			require.True(t, isUnplugged(err), "%v", err)
-		case <-time.After(time.Minute):
-			t.Fatal("commands go on, a minute after the drive was pulled out")
+		case <-time.After(unplugLimit):
+			t.Fatalf("commands go on, %v after the drive was pulled out", unplugLimit)
 		}
 	}
-	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(unplugLimit); ; time.Sleep(10 * time.Millisecond) {
 		_, err := c.Identify(t.Context())
 		if errors.Is(err, nvme.ErrGone) {
 			break
