@@ -1,7 +1,11 @@
 package mkfs
 
 import (
+	"bytes"
+	"context"
+	"fmt"
 	"io/fs"
+	"os/exec"
 
 	"github.com/drivebay/drivebay/image/filetree"
 )
@@ -32,5 +36,41 @@ func (j *job) btrfsArgs() []string {
 	if j.fs.Label != "" {
 		args = append(args, "-L", j.fs.Label)
 	}
+	for _, name := range j.fs.Subvolumes {
+		args = append(args, "--subvol", name)
+	}
 	return append(args, j.fs.Options...)
+}
+
+// checkSubvolumes refuses subvolumes that are no directories of the tree, and those
+// that the program cannot make: it can from btrfs-progs 6.11 on.
+func (p *plan) checkSubvolumes(ctx context.Context) error {
+	if len(p.fs.Subvolumes) == 0 {
+		return nil
+	}
+	if p.fs.Type != Btrfs {
+		return fmt.Errorf("%s: %q: %w: want btrfs", p.fs.Type, p.fs.Subvolumes[0], ErrSubvolume)
+	}
+	for _, name := range p.fs.Subvolumes {
+		if !isDirectory(p.tree, name) {
+			return fmt.Errorf("btrfs: %q: %w: want a directory of the tree, and not its root", name, ErrSubvolume)
+		}
+	}
+	usage, _ := exec.CommandContext(ctx, p.programs[0], "--help").CombinedOutput() // of which the status is 1
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	if !bytes.Contains(usage, []byte("--subvol")) {
+		return fmt.Errorf("btrfs: %q: %w: %s has no option --subvol: want that of btrfs-progs 6.11 or later", p.fs.Subvolumes[0], ErrSubvolume, p.programs[0])
+	}
+	return nil
+}
+
+// isDirectory reports whether a tree, nil for none, has a directory below its root.
+func isDirectory(t *filetree.Tree, name string) bool {
+	if t == nil {
+		return false
+	}
+	n, ok := t.Lookup(name)
+	return ok && n.IsDir() && n.Parent() != n
 }

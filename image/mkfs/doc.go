@@ -24,8 +24,9 @@
 //     first, so that memory has to hold its contents. Not kept by mkfs.btrfs 6.2,
 //     and refused or dropped: devices, which all get the number 0:0, and a root
 //     directory of another mode than 0755, another owner than 0:0, or with
-//     attributes. Never kept are fractions of a second, the time of the root
-//     directory, and holes, which become zeros. All else is.
+//     attributes. Subvolumes want btrfs-progs 6.11. Never kept are fractions of a
+//     second, the time of the root directory, and holes, which become zeros. All
+//     else is.
 //   - exFAT: mkfs.exfat, which makes empty file systems only, and in a file only
 //     those for disks with sectors of 512 bytes.
 //

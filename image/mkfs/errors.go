@@ -22,6 +22,9 @@ var (
 	// ErrOption reports a field of [FileSystem] or of the geometry that is out
 	// of its range.
 	ErrOption = errors.New("bad option")
+	// ErrSubvolume reports a subvolume that cannot be one, or that the program
+	// cannot make.
+	ErrSubvolume = errors.New("cannot be a subvolume")
 	// ErrLimit reports a limit of the process that is too low for the tree.
 	ErrLimit = errors.New("limit too low")
 	// ErrPermission reports what only root can do.

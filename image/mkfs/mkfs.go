@@ -36,6 +36,9 @@ type FileSystem struct {
 	// UUID identifies the volume. Zero is one derived from the geometry's seed.
 	// exFAT has a serial number in its place, the first four bytes.
 	UUID uuid.UUID
+	// Subvolumes are the paths of directories of Tree, as it has them, that are to
+	// be subvolumes. btrfs has some, where mkfs.btrfs can make them (--subvol).
+	Subvolumes []string
 	// Options are further arguments for the program, as its manual has them.
 	Options []string
 	// Drop leaves out what mkfs cannot make, and lists it in Info.Dropped. Else
@@ -76,7 +79,13 @@ func (f *FileSystem) Plan(ctx context.Context, g volume.Geometry) (volume.Plan, 
 	if err := p.fit(); err != nil {
 		return nil, err
 	}
-	return p, p.findPrograms()
+	if err := p.findPrograms(); err != nil {
+		return nil, err
+	}
+	if err := p.checkSubvolumes(ctx); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 var _ volume.Content = (*FileSystem)(nil)
