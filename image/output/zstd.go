@@ -54,7 +54,7 @@ func NewZstd(w io.Writer, size int64, o ZstdOptions) (*Zstd, error) {
 	if err != nil {
 		return nil, err
 	}
-	z := &Zstd{w: w, size: size, enc: enc, zeros: enc.EncodeAll(make([]byte, ZstdFrameSize), nil)}
+	z := &Zstd{w: w, size: size, enc: enc, zeros: zeroFrame(enc, ZstdFrameSize)}
 	pack := func(dst, data []byte) []byte { return enc.EncodeAll(data, dst) }
 	z.packer = newPacker(size, ZstdFrameSize, workers, pack, z.put)
 	return z, nil
@@ -82,13 +82,39 @@ func (z *Zstd) skipTo(index int64) error {
 		length := min(ZstdFrameSize, z.size-z.next*ZstdFrameSize)
 		packed := z.zeros
 		if length < ZstdFrameSize {
-			packed = z.enc.EncodeAll(make([]byte, length), nil)
+			packed = zeroFrame(z.enc, int(length))
 		}
 		if err := z.frame(packed, int(length)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// What zeroFrame writes (RFC 8878, 3.1.1).
+const (
+	zstdMagic     = 0xfd2fb528
+	zstdHeader    = 2<<6 | 1<<5 | 1<<2 // the size in 4 bytes, one segment, a checksum
+	zstdMaxBlock  = 128 << 10
+	zstdLastBlock = 1
+	zstdRLE       = 1 << 1
+)
+
+// zeroFrame returns a frame of zeros, in blocks that repeat a byte: as small as the
+// format has it, which the encoder does not come near.
+func zeroFrame(enc *zstd.Encoder, length int) []byte {
+	b := le.AppendUint32(nil, zstdMagic)
+	b = append(b, zstdHeader)
+	b = le.AppendUint32(b, uint32(length))
+	for left := length; left > 0; left -= zstdMaxBlock {
+		block := uint32(min(left, zstdMaxBlock)<<3 | zstdRLE)
+		if left <= zstdMaxBlock {
+			block |= zstdLastBlock
+		}
+		b = le.AppendUint32(b, block) // 24 bits, and the byte
+	}
+	packed := enc.EncodeAll(make([]byte, length), nil)
+	return append(b, packed[len(packed)-4:]...) // the checksum
 }
 
 // frame writes the next frame and enters it in the table. The table's checksum is

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -179,4 +180,40 @@ func FuzzZstdReader(f *testing.F) {
 		defer z.Close()
 		_, _ = io.Copy(io.Discard, io.NewSectionReader(z, 0, min(z.Size(), 1<<20)))
 	})
+}
+
+// TestZstdHoles has zstd unpack a disk of which a frame and a little more is all
+// that holds anything, from a file that is as small as the format allows: 4 bytes
+// for each 128 KiB of zeros.
+func TestZstdHoles(t *testing.T) {
+	const size = 60*output.ZstdFrameSize + 12*512
+	f := create(t, "disk.zst")
+	z, err := output.NewZstd(f, size, output.ZstdOptions{})
+	require.NoError(t, err)
+	defer z.Close()
+	_, err = z.WriteAt([]byte("something"), 20*output.ZstdFrameSize)
+	require.NoError(t, err)
+	require.NoError(t, z.Finish())
+	require.Less(t, len(readAll(t, f.Name())), 61*160+1000)
+	run(t, "zstd", "-tq", f.Name())
+	name := f.Name() + ".raw"
+	run(t, "zstd", "-dq", "--sparse", f.Name(), "-o", name)
+	unpacked, err := os.Open(name)
+	require.NoError(t, err)
+	defer unpacked.Close()
+	info, err := unpacked.Stat()
+	require.NoError(t, err)
+	require.EqualValues(t, size, info.Size())
+	buf := make([]byte, output.ZstdFrameSize)
+	for off := int64(0); off < size; off += output.ZstdFrameSize {
+		n, err := unpacked.ReadAt(buf, off)
+		if off+output.ZstdFrameSize <= size {
+			require.NoError(t, err)
+		}
+		want := ""
+		if off == 20*output.ZstdFrameSize {
+			want = "something"
+		}
+		require.Equal(t, want, string(bytes.TrimRight(buf[:n], "\x00")), "frame at %d", off)
+	}
 }
