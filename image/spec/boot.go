@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/drivebay/drivebay/image"
+	"github.com/drivebay/drivebay/image/authenticode"
 	"github.com/drivebay/drivebay/image/filetree"
 	"github.com/drivebay/drivebay/image/grub"
 	"github.com/drivebay/drivebay/image/uki"
@@ -31,9 +32,9 @@ type UKI struct {
 	place
 }
 
-// uki returns the entry of a unified kernel image.
-func (l *Layout) uki(u *UKI) (filetree.Entry, error) {
-	m := uki.Image{CmdLine: u.CmdLine, Uname: u.Uname, Initrds: make([]uki.Source, len(u.Initrd))}
+// uki returns the entry of a unified kernel image, signed where there is a signer.
+func (l *Layout) uki(u *UKI, signer *authenticode.Signer) (filetree.Entry, error) {
+	m := uki.Image{CmdLine: u.CmdLine, Uname: u.Uname, Initrds: make([]uki.Source, len(u.Initrd)), Signer: signer}
 	names := append([]string{u.Stub, u.Kernel, u.OSRelease, u.Splash, u.DTB}, u.Initrd...)
 	sources := []*uki.Source{&m.Stub, &m.Kernel, &m.OSRelease, &m.Splash, &m.DeviceTree}
 	for i := range m.Initrds {
@@ -63,6 +64,34 @@ func (d *decoder) checkUKI(u *UKI) {
 	}
 	if slices.Contains(u.Initrd, "") {
 		d.failAt(u.of("initrd"), errors.New("an initrd without a name: want files"))
+	}
+}
+
+// Sign names the files that an EFI program is signed with, in PEM.
+type Sign struct {
+	Key         string `yaml:"key"`
+	Certificate string `yaml:"certificate"`
+
+	place
+}
+
+// signer opens what a file is signed with, nil where it is not.
+func (l *Layout) signer(s *Sign) (*authenticode.Signer, error) {
+	if s == nil {
+		return nil, nil
+	}
+	key, certificate := l.spec.path(s.Key), l.spec.path(s.Certificate)
+	l.Sources = append(l.Sources, Source{Path: key}, Source{Path: certificate})
+	return authenticode.Load(key, certificate)
+}
+
+// checkSign refuses a signature without a key, and of what is no program.
+func (d *decoder) checkSign(f *File) {
+	if !f.has("file") && !f.has("uki") {
+		d.failAt(f.of("sign"), errors.New("key sign: want it with file or uki, the EFI program that is signed"))
+	}
+	if f.Sign.Key == "" || f.Sign.Certificate == "" {
+		d.failAt(f.of("sign"), errors.New("want key and certificate, files in PEM"))
 	}
 }
 

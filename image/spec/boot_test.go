@@ -138,6 +138,9 @@ func TestBootErrors(t *testing.T) {
 		{"no core file", ", file: core.img", "", `no file: format grub-core wants the file that it is copied from`},
 		{"core is a directory", "file: core.img", "file: .", "want a regular file"},
 		{"blob of unknown format", "format: grub-boot", "format: lilo", `disk.yaml:13:31: blob "boot code": format "lilo": want one of grub-boot, grub-core, raw`},
+		{"signed without a key", "uki: {", "sign: {certificate: vmlinuz}\n          uki: {", `file "/EFI/Linux/x.efi": sign: want key and certificate, files in PEM`},
+		{"signed with what is no key", "uki: {", "sign: {key: vmlinuz, certificate: initrd}\n          uki: {", `disk.yaml:9:11: partition "esp": content: file "/EFI/Linux/x.efi": key ` + dir + "/vmlinuz, certificate " + dir + "/initrd: tls: failed to find any PEM data"},
+		{"signed text", "uki: {stub: stub, kernel: vmlinuz, initrd: [microcode, initrd], cmdline: quiet, os-release: os-release, uname: \"6.1\"}", "text: x\n          sign: {key: a, certificate: b}", "key sign: want it with file or uki"},
 		{"core of raw", "format: grub-boot", "core: 512", `blob "boot code": key core: format raw has none: grub-boot has`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

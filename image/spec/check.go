@@ -21,6 +21,9 @@ func (d *decoder) check(s *Spec) {
 	for i := range s.Partitions {
 		p := &s.Partitions[i]
 		d.within(objectName("partition", p.Name, i), func() {
+			if strings.ContainsAny(p.Split, "/\\") {
+				d.failAt(p.of("split"), fmt.Errorf("split %q: want a name that a file can have, or - for none", p.Split))
+			}
 			if p.Content != nil {
 				d.within("content", func() { d.checkContent(p.Content) })
 			}
@@ -75,7 +78,7 @@ func (d *decoder) checkContent(c *Content) {
 // one by what it is.
 var (
 	sourceKeys = []string{"from", "to", "exclude", "override", "whiteouts", "duplicates", "owner", "mode", "dir-mode", "time"}
-	entryKeys  = []string{"path", "owner", "mode", "time", "xattrs"}
+	entryKeys  = []string{"path", "owner", "mode", "time", "xattrs", "sign"}
 	entryKinds = []string{"text", "file", "directory", "symlink", "link", "device", "fifo", "uki"}
 )
 
@@ -138,6 +141,9 @@ func checkPatterns(l filetree.Layer) error {
 
 // checkEntry refuses a single file that is two things, or none.
 func (d *decoder) checkEntry(f *File) {
+	if f.Sign != nil {
+		d.within("sign", func() { d.checkSign(f) })
+	}
 	var kinds []string
 	for _, kind := range entryKinds {
 		if f.has(kind) {

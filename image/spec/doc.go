@@ -75,6 +75,9 @@
 //   - attributes: a list of required, no-block-io, legacy-boot, grow-fs, read-only,
 //     no-auto, and bit-N for those without a name.
 //   - hybrid-type: lists it in a hybrid MBR as well, with this type.
+//   - split: the name of the file that holds this partition alone, where each gets
+//     one (mkimage build --split), or "-" for none. Left out, it is the partition's
+//     name, or its number.
 //   - content: what it holds. Left out, it is zeros.
 //
 // The bounds of a size:
@@ -189,6 +192,7 @@
 //   - device: the type and number of a device: "char 1:3" or "block 8:0".
 //   - fifo: true for a named pipe.
 //   - uki: a unified kernel image, made of the building machine's files.
+//   - sign: signs an EFI program, a file or a uki, for Secure Boot.
 //   - xattrs: extended attributes by their names; their values are texts, or as in
 //     setfattr 0x and hexadecimal digits or 0s and base64.
 //
@@ -221,6 +225,12 @@
 //   - uname: the kernel's release. Left out, it is what a kernel for x86 says.
 //   - splash: a picture in the format BMP.
 //   - dtb: a device tree.
+//
+// What an EFI program is signed with:
+//
+//   - key: the file of the private key, RSA, in PEM, without a passphrase.
+//   - certificate: the file of its certificate in PEM, with those behind it that
+//     the signature is to bring along.
 //
 // # Keys of a blob
 //

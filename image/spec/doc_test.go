@@ -34,7 +34,8 @@ func TestReference(t *testing.T) {
 		{"The keys of each format:", "#", slices.Sorted(maps.Keys(formats))},
 		{"# Keys of files", "An override:", keysOf[File]()},
 		{"An override:", "A uki,", keysOf[Override]()},
-		{"A uki, all but whose cmdline and uname are files:", "#", keysOf[UKI]()},
+		{"A uki, all but whose cmdline and uname are files:", "What an EFI program", keysOf[UKI]()},
+		{"What an EFI program is signed with:", "#", keysOf[Sign]()},
 		{"# Keys of a blob", "#", keysOf[Blob]()},
 	} {
 		_, part, ok := strings.Cut(doc, tc.heading+"\n")

@@ -77,7 +77,7 @@ var fileErrors = []parseError{
 	{"up", "{from: x, to: /../etc}", `%:4:27: partition 1: content: file "x": to "/../etc": want a path without ".."`},
 	{"nothing", "{path: /x, mode: 644}", `%:4:13: partition 1: content: file "/x": want one of text, file, directory, symlink, link, device, fifo, uki: what the file is`},
 	{"not a directory", "{path: /x, directory: false}", `%:4:35: partition 1: content: file "/x": directory false: want true, or one of the others`},
-	{"key of a source", "{path: /x, text: x, exclude: []}", `%:4:42: partition 1: content: file "/x": key exclude: want none but path, owner, mode, time, xattrs, text, file, directory, symlink, link, device, fifo, uki`},
+	{"key of a source", "{path: /x, text: x, exclude: []}", `%:4:42: partition 1: content: file "/x": key exclude: want none but path, owner, mode, time, xattrs, sign, text, file, directory, symlink, link, device, fifo, uki`},
 	{"key of an entry", "{from: x, text: x}", `%:4:29: partition 1: content: file "x": key text: want none but from, to, exclude, override, whiteouts, duplicates, owner, mode, dir-mode, time`},
 	{"duplicates", "{from: x, duplicates: first}", `%:4:35: partition 1: content: file "x": duplicates "first": want last, or no such key to refuse them`},
 	{"mode", `{path: /x, text: x, mode: "0999"}`, `%:4:39: partition 1: content: file "/x": mode "0999": want permissions in octal, from 0000 to 7777, such as "0644"`},

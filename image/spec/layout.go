@@ -1,10 +1,12 @@
 package spec
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -21,6 +23,9 @@ type Layout struct {
 	// Trees are what the partitions hold, by index: nil where that is no file
 	// system of ours. They are the layout's own and are closed with it.
 	Trees []*filetree.Tree
+	// SplitNames are what the files are called that the partitions are split off
+	// to, by index: "" for no such file. They are those of the last Plan.
+	SplitNames []string
 	// Sources are the files and directories that it is made of, in the order of
 	// the spec.
 	Sources []Source
@@ -168,7 +173,20 @@ func (l *Layout) Plan(ctx context.Context) (*image.Plan, error) {
 	if err != nil {
 		return nil, l.spec.locate(err)
 	}
+	l.SplitNames = nil
+	for i, part := range p.Partitions {
+		l.SplitNames = append(l.SplitNames, l.splitName(i, &part))
+	}
 	return p, nil
+}
+
+// splitName returns what the file is called that a partition is split off to.
+func (l *Layout) splitName(i int, part *image.PlannedPartition) string {
+	name := l.spec.Partitions[i].Split
+	if name == "-" {
+		return ""
+	}
+	return cmp.Or(name, part.Name, strconv.Itoa(part.Number))
 }
 
 // Close closes the contents and their sources. A plan of the layout cannot be built any more then.

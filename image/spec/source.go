@@ -182,13 +182,20 @@ func override(match string, owner *Owner, mode, dirMode *Mode, t time.Time) file
 
 // entry returns the entry of a single file.
 func (l *Layout) entry(f *File) (e filetree.Entry, err error) {
+	signer, err := l.signer(f.Sign)
+	if err != nil {
+		return e, err
+	}
 	switch {
 	case f.Text != nil:
 		e = filetree.File([]byte(*f.Text), 0o644)
 	case f.File != "":
 		name := l.spec.path(f.File)
 		l.Sources = append(l.Sources, Source{Path: name})
-		if e, err = fileEntry(name); err != nil {
+		if e, err = fileEntry(name); err == nil && signer != nil {
+			e, err = signer.Entry(e)
+		}
+		if err != nil {
 			return e, err
 		}
 	case f.Directory:
@@ -198,7 +205,7 @@ func (l *Layout) entry(f *File) (e filetree.Entry, err error) {
 	case f.FIFO:
 		e.Mode = fs.ModeNamedPipe | 0o644
 	case f.UKI != nil:
-		if e, err = l.uki(f.UKI); err != nil {
+		if e, err = l.uki(f.UKI, signer); err != nil {
 			return e, err
 		}
 	case f.Device != nil:

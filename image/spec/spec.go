@@ -50,6 +50,7 @@ type Partition struct {
 	Weight     int                `yaml:"weight"`
 	Attributes []image.Attributes `yaml:"attributes"`
 	HybridType image.Type         `yaml:"hybrid-type"`
+	Split      string             `yaml:"split"`
 	Content    *Content           `yaml:"content"`
 
 	place
@@ -128,6 +129,7 @@ type File struct {
 	Device    *Device `yaml:"device"`
 	FIFO      bool    `yaml:"fifo"`
 	UKI       *UKI    `yaml:"uki"`
+	Sign      *Sign   `yaml:"sign"`
 	Xattrs    []Xattr `yaml:"xattrs"`
 
 	Owner   *Owner    `yaml:"owner"`

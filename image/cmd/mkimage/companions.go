@@ -45,7 +45,7 @@ func (o *buildOptions) companions(p *image.Plan, d *description) (*companions, e
 		err = c.addBmap(p, o.format.base(o.out)+".bmap")
 	}
 	if err == nil && o.split {
-		err = c.addSplit(p, d.splitNames(p), stem(o.format.base(o.out)))
+		err = c.addSplit(p, d.splitNames(), stem(o.format.base(o.out)))
 	}
 	if err == nil && o.manifest != "" {
 		err = c.addManifest(p, d, o)

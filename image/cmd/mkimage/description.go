@@ -1,13 +1,12 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
-	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -28,8 +27,8 @@ type description struct {
 	trees   func() []*filetree.Tree
 	omitted func() []string
 	// splitNames are what the files are called that partitions are split off to, by
-	// index, "" for none.
-	splitNames func(*image.Plan) []string
+	// index of the plan, "" for none.
+	splitNames func() []string
 }
 
 // Plan plans the disk. Its errors tell the place in what describes it.
@@ -44,6 +43,8 @@ type overrides struct {
 	seed uuid.UUID
 	size int64
 	root string
+	// definitions are directories of definitions behind the one that is named first.
+	definitions []string
 	// privateKey and certificate are files that root hashes are signed with.
 	privateKey, certificate string
 }
@@ -64,6 +65,10 @@ func (o *overrides) flags(f *flag.FlagSet) {
 		return err
 	})
 	f.StringVar(&o.root, "root", "", "")
+	f.Func("definitions", "", func(s string) error {
+		o.definitions = append(o.definitions, s)
+		return nil
+	})
 	f.StringVar(&o.privateKey, "private-key", "", "")
 	f.StringVar(&o.certificate, "certificate", "", "")
 }
@@ -75,7 +80,9 @@ func (o *overrides) describe(ctx context.Context, e env, name string) (*descript
 		if info, err := os.Stat(name); err == nil && info.IsDir() {
 			return o.describeDefinitions(ctx, name)
 		}
-		for _, only := range []struct{ flag, value string }{{"root", o.root}, {"private-key", o.privateKey}, {"certificate", o.certificate}} {
+		for _, only := range []struct{ flag, value string }{
+			{"root", o.root}, {"definitions", strings.Join(o.definitions, " --definitions ")}, {"private-key", o.privateKey}, {"certificate", o.certificate},
+		} {
 			if only.value != "" {
 				return nil, usageError{err: fmt.Errorf("--%s %s: want it with a directory of definitions only", only.flag, only.value)}
 			}
@@ -109,21 +116,12 @@ func (o *overrides) describeSpec(ctx context.Context, e env, name string) (*desc
 		Layout: &l.Layout, sources: l.Sources, plan: l.Plan, close: l.Close,
 		trees:      func() []*filetree.Tree { return l.Trees },
 		omitted:    func() []string { return nil },
-		splitNames: namesOrNumbers,
+		splitNames: func() []string { return l.SplitNames },
 	}, nil
 }
 
-// namesOrNumbers returns the names of partitions, or where they have none, their
-// numbers.
-func namesOrNumbers(p *image.Plan) (list []string) {
-	for _, part := range p.Partitions {
-		list = append(list, cmp.Or(part.Name, strconv.Itoa(part.Number)))
-	}
-	return list
-}
-
 func (o *overrides) describeDefinitions(ctx context.Context, dir string) (*description, error) {
-	d, err := repart.Load(dir, repart.Options{
+	d, err := repart.Load(append([]string{dir}, o.definitions...), repart.Options{
 		Seed: o.seed, Size: o.size, Root: o.root, PrivateKey: o.privateKey, Certificate: o.certificate,
 	})
 	if err != nil {
@@ -142,6 +140,6 @@ func (o *overrides) describeDefinitions(ctx context.Context, dir string) (*descr
 			}
 			return list
 		},
-		splitNames: func(*image.Plan) []string { return l.SplitNames },
+		splitNames: func() []string { return l.SplitNames },
 	}, nil
 }

@@ -44,6 +44,9 @@ Or take systemd's partition definitions as they are: "mkimage help repart.d".
 const describeFlags = `    --size SIZE   the size of the disk, such as 2GiB, in place of SPEC's
     --seed UUID   what UUIDs are derived from, in place of SPEC's
     --root DIR    where the paths of systemd's definitions begin
+    --definitions DIR
+                  one more directory of definitions, several times if need be: of
+                  files of one name the one in the first directory counts
     --private-key KEY, --certificate CERT
                   files in PEM by which their Verity=signature is made
 
@@ -87,7 +90,8 @@ https://pkg.go.dev/github.com/drivebay/drivebay/image/spec/repart
 var helps = map[string]string{
 	"repart.d": repartHelp,
 	"plan": `mkimage plan SPEC [--json]
-       [--size SIZE] [--seed UUID] [--root DIR] [--private-key KEY --certificate CERT]
+       [--size SIZE] [--seed UUID] [--root DIR] [--definitions DIR]
+       [--private-key KEY --certificate CERT]
 
 Shows the disk that SPEC describes: where each partition will be and what it
 will hold. It reads the names and sizes of the sources, not what is in the
@@ -107,7 +111,8 @@ its own directory. Or it is a directory of systemd's partition definitions: see
 	"build": `mkimage build SPEC -o OUT [--device] [--sync] [--json | -q]
        [--format FORMAT] [--compress HOW] [--cluster-size SIZE]
        [--bmap] [--split] [--manifest FILE]
-       [--size SIZE] [--seed UUID] [--root DIR] [--private-key KEY --certificate CERT]
+       [--size SIZE] [--seed UUID] [--root DIR] [--definitions DIR]
+       [--private-key KEY --certificate CERT]
 
 Builds the disk that SPEC describes and writes it to OUT, which is
 
@@ -152,8 +157,8 @@ its own directory. Or it is a directory of systemd's partition definitions: see
                "bmaptool copy" writes only what matters to a disk, whatever that
                held before, and verifies it
     --split    each partition in a file of its own beside the image, sparse:
-               disk.NAME.raw, by its name or else its number, in definitions by
-               SplitName
+               disk.NAME.raw, by its name or else its number; the key split of
+               a spec and SplitName of definitions say otherwise
     --manifest FILE
                a list of the files in the image with their SHA-1 and SHA-256, in
                SPDX 2.3 (JSON). They are read once more for it.
@@ -170,8 +175,8 @@ its own directory. Or it is a directory of systemd's partition definitions: see
 
 Shows what is on IMAGE, a disk image (raw, zst, qcow2, vhd) or a disk: its partition table, and for
 each partition the format, label and UUID of what it holds, and of ext2, ext3,
-ext4, FAT and squashfs how many files there are and how much is used; of a hash
-tree of dm-verity its parameters and the root hash that it has. IMAGE may be
+ext4, FAT, squashfs and EROFS how many files there are and how much is used; of
+a hash tree of dm-verity its parameters and the root hash that it has. IMAGE may be
 anybody's: GPT, MBR, or a file system without a table. What is odd about the
 table, such as a copy of a GPT that is damaged or in a wrong place, is told
 below it.
@@ -182,14 +187,15 @@ below it.
               char, block, fifo, socket), mode, uid, gid, size, modTime, target,
               device, xattrs (their names) and linkTo (the first name of a file
               that has several) of each file
-    --files   list the files, too, of ext2, ext3, ext4, FAT, squashfs and ISO
-              9660: mode, owner, group, size, time, name; behind it what a link
+    --files   list the files, too, of ext2, ext3, ext4, FAT, squashfs, EROFS and
+              ISO 9660: mode, owner, group, size, time, name; behind it what a link
               points to ("-> target"), the number of a device, the first name of
               a file that has several ("== name"), and the names of extended
               attributes in brackets. Names that are no text are quoted
 `,
 	"verify": `mkimage verify IMAGE SPEC [--files] [--json]
-       [--size SIZE] [--seed UUID] [--root DIR] [--private-key KEY --certificate CERT]
+       [--size SIZE] [--seed UUID] [--root DIR] [--definitions DIR]
+       [--private-key KEY --certificate CERT]
 
 Compares IMAGE with the disk that SPEC describes, byte for byte: what SPEC would
 build today is what IMAGE has to be. The first byte that differs is told with
@@ -197,8 +203,8 @@ its partition. Zero ranges have to be zero.
 
 ` + describeFlags + `    --files   compare the files in the file systems with their sources in place
               of the bytes. For images that have been mounted since, which
-              changes bytes but need not change files. Of ext4 and squashfs
-              all is compared: types, modes, owners, times, targets, devices,
+              changes bytes but need not change files. Of ext4, squashfs
+              and EROFS all is compared: types, modes, owners, times, targets, devices,
               extended attributes, hard links, contents; of FAT names, times and
               contents. Other formats are passed by
     --json    one object for machines, with the keys equal and differences: a

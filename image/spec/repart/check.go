@@ -48,9 +48,12 @@ func (d *Definition) checkContent() error {
 			d.Format = "vfat"
 		}
 	}
+	for _, key := range []string{"Compression", "CompressionLevel"} {
+		if at := d.place(key); at.Line > 0 && d.Format != "squashfs" {
+			return at.failf("%s: %w with Format=%s, at %s: want squashfs", key, ErrNotSupported, d.Format, d.place("Format"))
+		}
+	}
 	switch at := d.place("Minimize"); {
-	case len(d.Subvolumes) > 0 && d.Format == "btrfs":
-		return d.place("Subvolumes").failf("Subvolumes: %w", ErrNotSupported)
 	case d.Verity == VerityHash:
 		return nil // its size follows from that of the data
 	case d.Minimize != MinimizeOff && d.Format == "":

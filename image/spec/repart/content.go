@@ -14,7 +14,6 @@ import (
 	"github.com/drivebay/drivebay/image/erofs"
 	"github.com/drivebay/drivebay/image/ext4"
 	"github.com/drivebay/drivebay/image/fat"
-	"github.com/drivebay/drivebay/image/filetree"
 	"github.com/drivebay/drivebay/image/mkfs"
 	"github.com/drivebay/drivebay/image/squashfs"
 	"github.com/drivebay/drivebay/image/swap"
@@ -26,7 +25,7 @@ type format struct {
 	files    bool  // it can hold some
 	readOnly bool  // it is as large as its files need
 	minSize  int64 // what systemd takes for the smallest one, 0 where it knows none
-	content  func(tree *filetree.Tree, label string, id uuid.UUID) volume.Content
+	content  func(p *partition, id uuid.UUID) volume.Content
 }
 
 // formats are the formats by the names that Format has for them, made as
@@ -34,50 +33,61 @@ type format struct {
 var formats = map[string]format{
 	"ext4": {
 		files: true, minSize: 1 << 20,
-		content: func(tree *filetree.Tree, label string, id uuid.UUID) volume.Content {
-			return &ext4.FileSystem{Tree: tree, Label: cutLabel(label, 16), UUID: id, ReservedPercent: ext4.None}
+		content: func(p *partition, id uuid.UUID) volume.Content {
+			return &ext4.FileSystem{Tree: p.tree, Label: cutLabel(p.label, 16), UUID: id, ReservedPercent: ext4.None}
 		},
 	},
 	"vfat": {
 		files: true,
-		content: func(tree *filetree.Tree, label string, id uuid.UUID) volume.Content {
-			return fat32{fat.FileSystem{Tree: tree, Label: fatLabel(label), ID: binary.BigEndian.Uint32(id[:]), Drop: true}}
+		content: func(p *partition, id uuid.UUID) volume.Content {
+			return fat32{fat.FileSystem{Tree: p.tree, Label: fatLabel(p.label), ID: binary.BigEndian.Uint32(id[:]), Drop: true}}
 		},
 	},
 	"squashfs": {
 		files: true, readOnly: true,
-		content: func(tree *filetree.Tree, _ string, _ uuid.UUID) volume.Content {
-			return &squashfs.FileSystem{Tree: tree}
+		content: func(p *partition, _ uuid.UUID) volume.Content {
+			return &squashfs.FileSystem{Tree: p.tree, Compression: p.Compression, Level: p.CompressionLevel}
 		},
 	},
 	"erofs": {
 		files: true, readOnly: true,
-		content: func(tree *filetree.Tree, label string, id uuid.UUID) volume.Content {
-			return &erofs.FileSystem{Tree: tree, Label: cutLabel(label, 15), UUID: id}
+		content: func(p *partition, id uuid.UUID) volume.Content {
+			return &erofs.FileSystem{Tree: p.tree, Label: cutLabel(p.label, 15), UUID: id}
 		},
 	},
 	"swap": {
-		content: func(_ *filetree.Tree, label string, id uuid.UUID) volume.Content {
-			return &swap.Space{Label: cutLabel(label, 15), UUID: id}
+		content: func(p *partition, id uuid.UUID) volume.Content {
+			return &swap.Space{Label: cutLabel(p.label, 15), UUID: id}
 		},
 	},
 	"xfs": {
 		files: true, minSize: 14 << 20,
-		content: func(tree *filetree.Tree, label string, id uuid.UUID) volume.Content {
-			return &mkfs.FileSystem{Type: mkfs.XFS, Tree: tree, Label: cutLabel(label, 12), UUID: id}
+		content: func(p *partition, id uuid.UUID) volume.Content {
+			return &mkfs.FileSystem{Type: mkfs.XFS, Tree: p.tree, Label: cutLabel(p.label, 12), UUID: id}
 		},
 	},
 	"btrfs": {
 		files: true, minSize: 256 << 20,
-		content: func(tree *filetree.Tree, label string, id uuid.UUID) volume.Content {
-			return &mkfs.FileSystem{Type: mkfs.Btrfs, Tree: tree, Label: label, UUID: id}
+		content: func(p *partition, id uuid.UUID) volume.Content {
+			return &mkfs.FileSystem{Type: mkfs.Btrfs, Tree: p.tree, Label: p.label, UUID: id, Subvolumes: p.subvolumes()}
 		},
 	},
 	"exfat": {
-		content: func(_ *filetree.Tree, label string, id uuid.UUID) volume.Content {
-			return &mkfs.FileSystem{Type: mkfs.ExFAT, Label: cutLabel(label, 11), UUID: id}
+		content: func(p *partition, id uuid.UUID) volume.Content {
+			return &mkfs.FileSystem{Type: mkfs.ExFAT, Label: cutLabel(p.label, 11), UUID: id}
 		},
 	},
+}
+
+// subvolumes returns the paths of the subvolumes as a tree has them, without its
+// root, which is one anyhow.
+func (d *Definition) subvolumes() (list []string) {
+	for _, name := range d.Subvolumes {
+		if name != "/" {
+			list = append(list, strings.TrimPrefix(name, "/"))
+		}
+	}
+	return list
 }
 
 // formatNames returns the names of the formats.

@@ -4,6 +4,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/drivebay/drivebay/image"
+	"github.com/drivebay/drivebay/image/squashfs"
 )
 
 // Definition is a partition as its file, with its drop-ins, describes it.
@@ -47,6 +48,9 @@ type Definition struct {
 	// Subvolumes are directories that are to be subvolumes, where the format has
 	// any.
 	Subvolumes []string
+	// Compression and CompressionLevel tell how a squashfs is compressed.
+	Compression      squashfs.Compression
+	CompressionLevel int
 	// Minimize tells how the minimum of the size comes from the content.
 	Minimize Minimize
 

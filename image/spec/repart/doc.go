@@ -2,7 +2,7 @@
 // into the disk that "systemd-repart --empty=create" makes of them: the same places
 // and sizes, types, names, UUIDs and flags, for the same definitions, seed and size.
 //
-//	defs, err := repart.Load("repart.d", repart.Options{Size: 2 << 30})
+//	defs, err := repart.Load([]string{"repart.d"}, repart.Options{Size: 2 << 30})
 //	layout, err := defs.Layout(ctx)
 //	defer layout.Close()
 //	plan, err := layout.Plan(ctx)
@@ -54,19 +54,24 @@
 //     manual has them. Of the options of CopyFiles there is fsverity=off.
 //   - MakeSymlinks: pairs of path:target.
 //   - CopyBlocks: a file or a block device; not auto, and not a directory.
-//   - Subvolumes: not supported with btrfs, and without effect with others.
+//   - Subvolumes: as the manual has it, where mkfs.btrfs has the option --subvol
+//     (btrfs-progs 6.11), and without effect with other formats.
+//   - Compression, CompressionLevel: with squashfs, which is zstd by itself.
 //   - Minimize: best or yes, with squashfs and erofs, and guess; without SizeMinBytes the
 //     minimum of 10 MiB is none then.
 //   - Flags, NoAuto, ReadOnly, GrowFileSystem: as the manual has them. On a type for
 //     which they have no meaning the latter three are errors.
 //   - SplitName: kept in [Layout].SplitNames. %U is not supported where the UUID
-//     comes of a root hash.
+//     comes of a root hash, nor is %V.
 //   - Verity, VerityMatchKey: as the manual has them, with blocks of 4096 bytes where
 //     no sector size is given, as from systemd 255 on, and a salt that is derived
 //     from the seed. A hash tree with Minimize is as large as SizeMaxBytes of the data
 //     wants it. A signature wants [Options].PrivateKey and Certificate.
 //   - Encrypt: off only.
 //   - FactoryReset: without effect on a new disk.
+//
+// Definitions may be in several directories, as of systemd-repart's --definitions:
+// of files of one name, the one in the first directory counts.
 //
 // Specifiers are those of the manual. Those that tell of the machine (%b, %H, %l,
 // %v, and without a root directory %m and those of os-release) make a disk that is

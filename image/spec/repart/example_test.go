@@ -29,7 +29,7 @@ func Example() {
 			return
 		}
 	}
-	definitions, err := repart.Load(dir, repart.Options{
+	definitions, err := repart.Load([]string{dir}, repart.Options{
 		Seed: uuid.MustParse("8f1c2c3e-0000-4000-8000-000000000001"),
 		Size: 1 << 30,
 	})

@@ -137,7 +137,7 @@ func TestExclude(t *testing.T) {
 		"3.conf\nType=usr\nSizeMinBytes=32M\nCopyFiles=/skip:/\nExcludeFiles=/skip/",
 		"4.conf\nType=srv\nSizeMinBytes=32M\nCopyFiles=/skip/me/file:/other/name\nExcludeFiles=/skip\nMakeDirectories=/made",
 	)
-	d, err := repart.Load(dir, repart.Options{Root: root})
+	d, err := repart.Load([]string{dir}, repart.Options{Root: root})
 	require.NoError(t, err)
 	l, err := d.Layout(t.Context())
 	require.NoError(t, err)
@@ -166,7 +166,7 @@ func TestRoot(t *testing.T) {
 		"/absolute": "", "/up": "", "/etc/chain": "", "/etc/../etc/real": "want a path without", "/out": "",
 		"/etc/loop": "over 40 symbolic links", "/missing": "no such file or directory", "/etc/real/file/x": "not a directory",
 	} {
-		d, err := repart.Load(define(t, "1.conf\nCopyFiles="+source+":/\nSizeMinBytes=32M"), repart.Options{Root: root})
+		d, err := repart.Load([]string{define(t, "1.conf\nCopyFiles="+source+":/\nSizeMinBytes=32M")}, repart.Options{Root: root})
 		if err == nil {
 			var l *repart.Layout
 			if l, err = d.Layout(t.Context()); err == nil {

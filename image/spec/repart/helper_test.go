@@ -39,7 +39,13 @@ func define(t *testing.T, files ...string) string {
 // build builds the disk of definitions.
 func build(t *testing.T, dir string, o repart.Options) (name string, plan *image.Plan) {
 	t.Helper()
-	d, err := repart.Load(dir, o)
+	return buildAll(t, []string{dir}, o)
+}
+
+// buildAll builds the disk of the definitions in several directories.
+func buildAll(t *testing.T, dirs []string, o repart.Options) (name string, plan *image.Plan) {
+	t.Helper()
+	d, err := repart.Load(dirs, o)
 	require.NoError(t, err)
 	l, err := d.Layout(t.Context())
 	require.NoError(t, err)

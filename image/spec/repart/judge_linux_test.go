@@ -19,8 +19,8 @@ import (
 func systemdRepart(t *testing.T, dir, size string, args ...string) (name string) {
 	t.Helper()
 	name = filepath.Join(t.TempDir(), "systemd.img")
-	args = append(args, "--empty=create", "--size="+size, "--dry-run=no", "--definitions="+dir,
-		"--seed="+seed.String(), "--no-pager", "--pretty=no", name)
+	args = append([]string{"--empty=create", "--size=" + size, "--dry-run=no", "--definitions=" + dir}, args...)
+	args = append(args, "--seed="+seed.String(), "--no-pager", "--pretty=no", name)
 	out, err := exec.Command(fixture.RequireTool(t, "systemd-repart"), args...).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return name

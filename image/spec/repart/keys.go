@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/google/uuid"
+
+	"github.com/drivebay/drivebay/image/squashfs"
 )
 
 // reader takes the settings of one definition.
@@ -43,6 +45,10 @@ var keys = map[string]func(r *reader, at Place, value string) error{
 	"MakeSymlinks":       (*reader).makeSymlinks,
 	"Subvolumes":         func(r *reader, _ Place, v string) error { return r.paths(&r.d.Subvolumes, v) },
 	"Minimize":           (*reader).minimize,
+	"Compression":        (*reader).compression,
+	"CompressionLevel": func(r *reader, _ Place, v string) error {
+		return setNumber(&r.d.CompressionLevel, v, 1, math.MaxInt32)
+	},
 
 	"Verity": func(r *reader, _ Place, v string) error {
 		return setWord(&r.d.Verity, v, VerityOff, VerityData, VerityHash, VeritySignature)
@@ -76,7 +82,7 @@ func (r *reader) read(list []setting) (errs []error) {
 	return errs
 }
 
-func setNumber[T int32 | int64](to *T, value string, low, high int64) error {
+func setNumber[T int | int32 | int64](to *T, value string, low, high int64) error {
 	n, err := parseNumber(value, low, high)
 	*to = T(n)
 	return err
@@ -201,6 +207,14 @@ func (r *reader) minimize(_ Place, value string) error {
 		value = map[bool]string{true: string(MinimizeBest), false: string(MinimizeOff)}[yes]
 	}
 	return setWord(&r.d.Minimize, value, MinimizeOff, MinimizeBest, MinimizeGuess)
+}
+
+func (r *reader) compression(_ Place, value string) (err error) {
+	r.d.Compression = squashfs.Zstd
+	if value != "" {
+		r.d.Compression, err = squashfs.ParseCompression(value)
+	}
+	return err
 }
 
 func (r *reader) splitName(_ Place, value string) error {

@@ -3,15 +3,19 @@ package repart
 import (
 	"cmp"
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 
 	"github.com/google/uuid"
 
 	"github.com/drivebay/drivebay/image"
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/mkfs"
 	"github.com/drivebay/drivebay/image/spec"
+	"github.com/drivebay/drivebay/image/squashfs"
 	"github.com/drivebay/drivebay/image/volume"
 )
 
@@ -97,7 +101,7 @@ func (l *Layout) open(ctx context.Context, p *partition) (err error) {
 			return err
 		}
 	}
-	p.content = f.content(p.tree, p.label, derive(p.id, []byte("file-system-uuid")))
+	p.content = f.content(p, derive(p.id, []byte("file-system-uuid")))
 	return nil
 }
 
@@ -139,7 +143,7 @@ func (l *Layout) Plan(ctx context.Context) (*image.Plan, error) {
 			part.ID = uuid.Nil
 		}
 		disk.Partitions = append(disk.Partitions, part)
-		name, err := l.splitName(p.partition, i+1)
+		name, err := l.splitName(p.partition, i)
 		if err != nil {
 			return nil, err
 		}
@@ -153,14 +157,15 @@ func (l *Layout) Plan(ctx context.Context) (*image.Plan, error) {
 	return plan, nil
 }
 
-// splitName expands the specifiers of a partition's SplitName.
+// splitName expands the specifiers of a partition's SplitName. As systemd-repart 252
+// has it, partitions are numbered from 0 and UUIDs have no dashes.
 func (l *Layout) splitName(p *partition, n int) (string, error) {
 	typ, err := p.Type.GUID()
 	if err != nil {
 		return "", err // checked before
 	}
 	name, err := (&specifiers{root: l.definitions.options.Root}).expand(p.SplitName, map[byte]string{
-		't': string(p.Type), 'T': typ.String(), 'U': p.id.String(), 'n': fmt.Sprint(n),
+		't': string(p.Type), 'T': hex.EncodeToString(typ[:]), 'U': hex.EncodeToString(p.id[:]), 'n': strconv.Itoa(n),
 	})
 	if err != nil {
 		return "", p.place("SplitName").failf("SplitName %w", err)
@@ -170,7 +175,7 @@ func (l *Layout) splitName(p *partition, n int) (string, error) {
 
 // locate gives an error of planning the place of what it is about.
 func (l *Layout) locate(err error, parts []*placed) error {
-	at := Place{File: l.definitions.Dir}
+	at := l.definitions.at()
 	var where *image.LayoutError
 	var number int
 	if errors.As(err, &where) {
@@ -180,11 +185,23 @@ func (l *Layout) locate(err error, parts []*placed) error {
 		return &Error{at, err}
 	}
 	p := parts[number-1]
-	at = p.place("CopyFiles", "CopyBlocks", "Format")
+	at = p.placeOf(err)
 	if short := (*image.SizeError)(nil); errors.As(err, &short) {
 		err = fmt.Errorf("%w: want a larger SizeMinBytes, or Minimize=guess", err)
 	}
 	return &Error{at, err}
+}
+
+// placeOf returns the setting that an error of planning a partition's content is
+// about.
+func (d *Definition) placeOf(err error) Place {
+	switch {
+	case errors.Is(err, mkfs.ErrSubvolume):
+		return d.place("Subvolumes")
+	case errors.Is(err, squashfs.ErrOption):
+		return d.place("CompressionLevel")
+	}
+	return d.place("CopyFiles", "CopyBlocks", "Format")
 }
 
 // Close closes the contents and their sources. A plan of the layout cannot be

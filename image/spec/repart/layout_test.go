@@ -55,7 +55,13 @@ func TestErrors(t *testing.T) {
 			"DIR/1.conf:2: Minimize best: want guess with Format=ext4, which is not a read-only file system",
 			"DIR/2.conf:2: Minimize guess: want a Format, or files", `DIR/3.conf:2: Minimize "maybe": want one of [off best guess]`,
 		}},
-		{"subvolumes", []string{"1.conf\nFormat=btrfs\nSubvolumes=/a"}, []string{"DIR/1.conf:3: Subvolumes: not supported"}},
+		{"subvolume of nothing", []string{"1.conf\nFormat=btrfs\nMakeDirectories=/a\nSubvolumes=/a /b\nMinimize=guess"}, []string{`DIR/1.conf:4: Format=btrfs: btrfs: "b": cannot be a subvolume: want a directory of the tree, and not its root`}},
+		{"compression", []string{"1.conf\nFormat=erofs\nCompression=zstd", "2.conf\nFormat=ext4\nCompressionLevel=3", "3.conf\nFormat=squashfs\nCompression=lzo\nCompressionLevel=many"}, []string{
+			"DIR/1.conf:3: Compression: not supported with Format=erofs, at DIR/1.conf:2: want squashfs", "DIR/2.conf:3: CompressionLevel: not supported with Format=ext4",
+			`DIR/3.conf:3: Compression squashfs: compression "lzo": bad option: want zstd, gzip, xz, lz4 or none`, `DIR/3.conf:4: CompressionLevel "many": want a number from 1`,
+		}},
+		{"compression level", []string{"1.conf\nFormat=squashfs\nCompression=gzip\nCompressionLevel=10"}, []string{"DIR/1.conf:4: partition 1 (linux-generic): size 103788544: squashfs: level 10: "}},
+		{"compression level, minimized", []string{"1.conf\nFormat=squashfs\nCompression=gzip\nCompressionLevel=10\nMinimize=best"}, []string{"DIR/1.conf:4: Format=squashfs: squashfs: level 10: "}},
 		{"verity", []string{"1.conf\nVerity=data", "2.conf\nVerityMatchKey=a", "3.conf\nVerity=hash\nVerityMatchKey=b\nFormat=ext4", "4.conf\nVerity=data\nVerityMatchKey=c", "5.conf\nVerity=data\nVerityMatchKey=c"}, []string{
 			"DIR/1.conf:2: Verity data: want a VerityMatchKey", `DIR/2.conf:2: VerityMatchKey "a": want a Verity`,
 			"DIR/3.conf:2: Verity hash: want no content of its own, at DIR/3.conf:4",
@@ -65,6 +71,7 @@ func TestErrors(t *testing.T) {
 		{"UUID of a root hash", []string{"1.conf\nVerity=data\nVerityMatchKey=a\nSplitName=%U", "2.conf\nVerity=hash\nVerityMatchKey=a"}, []string{
 			`DIR/1.conf:4: SplitName "%U": not supported: %U of a partition whose UUID comes of the root hash`,
 		}},
+		{"directory in a name", []string{"1.conf\nSplitName=%%V%V"}, []string{`DIR/1.conf:2: SplitName "%%V%V": not supported: %V in a name`}},
 		{"too small", []string{"1.conf\nSizeMinBytes=80M", "2.conf\nPriority=-1\nPaddingMinBytes=20M"}, []string{
 			"DIR: partitions: disk: content needs 116412416 bytes, volume has 104857600: 11554816 too few: want a larger disk, or partitions with a Priority above 0 that may be left out",
 		}},
@@ -97,14 +104,14 @@ func TestErrors(t *testing.T) {
 			}
 		})
 	}
-	_, err := repart.Load("/nothing", repart.Options{})
+	_, err := repart.Load([]string{"/nothing"}, repart.Options{})
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
 // plan plans the disk of definitions.
 func plan(t *testing.T, dir string, o repart.Options) error {
 	t.Helper()
-	d, err := repart.Load(dir, o)
+	d, err := repart.Load([]string{dir}, o)
 	if err != nil {
 		return err
 	}
@@ -171,10 +178,10 @@ func TestWithoutSeed(t *testing.T) {
 }
 
 func TestSplitNames(t *testing.T) {
-	d, err := repart.Load(define(t,
+	d, err := repart.Load([]string{define(t,
 		"1.conf\nType=root", "2.conf\nType=home\nSplitName=-", "3.conf\nType=srv\nSplitName=%n-%t-%T-%U\nUUID=0190a7b2-6dbe-4c5f-9e0b-4d1f2a3b4c5d",
 		"4.conf\nSplitName=left out\nPriority=1", "5.conf\nType=var\nSplitName=100%%",
-	), repart.Options{Size: 50 << 20})
+	)}, repart.Options{Size: 50 << 20})
 	require.NoError(t, err)
 	l, err := d.Layout(t.Context())
 	require.NoError(t, err)
@@ -182,7 +189,7 @@ func TestSplitNames(t *testing.T) {
 	_, err = l.Plan(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, []string{
-		"root-x86-64", "", "3-srv-3b8f8425-20e0-4f3b-907f-1a25a76f98e8-0190a7b2-6dbe-4c5f-9e0b-4d1f2a3b4c5d", "100%",
+		"root-x86-64", "", "2-srv-3b8f842520e04f3b907f1a25a76f98e8-0190a7b26dbe4c5f9e0b4d1f2a3b4c5d", "100%",
 	}, append([]string{strings.Replace(l.SplitNames[0], "root-arm64", "root-x86-64", 1)}, l.SplitNames[1:]...))
 	require.Len(t, l.Omitted, 1)
 	require.Equal(t, int32(1), l.Omitted[0].Priority)

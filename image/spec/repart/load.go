@@ -1,12 +1,14 @@
 package repart
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -36,8 +38,8 @@ type Options struct {
 
 // Definitions are the partitions of a disk.
 type Definitions struct {
-	// Dir is the directory that they were read from.
-	Dir string
+	// Dirs are the directories that they were read from.
+	Dirs []string
 	// Partitions are in the order of the disk, which is that of the names of
 	// their files.
 	Partitions []*Definition
@@ -45,26 +47,33 @@ type Definitions struct {
 	options Options
 }
 
-// Load reads the definitions in a directory: the files whose names end in .conf,
-// and of each the drop-ins in a directory of its name with .d behind it, all in the
-// order of their names. As systemd has it, a hidden file is none, and neither is an
-// empty one, or a link to /dev/null, by which a definition is masked. What is wrong
-// is told by errors of type [*Error], all of them joined.
-func Load(dir string, o Options) (*Definitions, error) {
-	files, err := confFiles(dir)
+// at returns the place of what is wrong with all of them together.
+func (d *Definitions) at() Place { return Place{File: strings.Join(d.Dirs, ", ")} }
+
+// Load reads the definitions in directories: the files whose names end in .conf,
+// and of each the drop-ins in directories of its name with .d behind it, all in the
+// order of their names. As systemd has it, of files of one name the one in the first
+// of the directories counts, a hidden file is none, and neither is an empty one, or
+// a link to /dev/null, by which a definition is masked, in the directories behind it
+// as well. What is wrong is told by errors of type [*Error], all of them joined.
+func Load(dirs []string, o Options) (*Definitions, error) {
+	if len(dirs) == 0 {
+		return nil, errors.New("no directory of definitions: want at least one")
+	}
+	files, err := confFiles(dirs)
 	if err != nil {
 		return nil, err
 	}
 	if len(files) == 0 {
-		return nil, Place{File: dir}.failf("no definitions: want files such as 10-root.conf")
+		return nil, Place{File: strings.Join(dirs, ", ")}.failf("no definitions: want files such as 10-root.conf")
 	}
-	defs := &Definitions{Dir: dir, options: o}
+	defs := &Definitions{Dirs: dirs, options: o}
 	spec := &specifiers{root: o.Root}
 	seed := sha256.New()
 	var errs []error
 	for _, name := range files {
 		r := &reader{newDefinition(name), spec}
-		errs = append(errs, r.load(func(s setting) {
+		errs = append(errs, r.load(dirs, func(s setting) {
 			fmt.Fprintf(seed, "%s %s %q\n", filepath.Base(name), s.key, s.value)
 		}))
 		defs.Partitions = append(defs.Partitions, r.d)
@@ -76,11 +85,18 @@ func Load(dir string, o Options) (*Definitions, error) {
 	return defs, errors.Join(errs...)
 }
 
-// load reads the file of a definition, its drop-ins, and checks what has come
-// together. It shows every setting.
-func (r *reader) load(show func(setting)) error {
-	dropIns, err := confFiles(r.d.File + ".d")
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+// load reads the file of a definition, its drop-ins in all directories, and checks
+// what has come together. It shows every setting.
+func (r *reader) load(dirs []string, show func(setting)) error {
+	var dropInDirs []string
+	for _, dir := range dirs {
+		dropInDir := filepath.Join(dir, filepath.Base(r.d.File)+".d")
+		if _, err := os.Stat(dropInDir); !errors.Is(err, fs.ErrNotExist) {
+			dropInDirs = append(dropInDirs, dropInDir)
+		}
+	}
+	dropIns, err := confFiles(dropInDirs)
+	if err != nil {
 		return err
 	}
 	r.d.DropIns = dropIns
@@ -101,25 +117,30 @@ func (r *reader) load(show func(setting)) error {
 	return r.d.check()
 }
 
-// confFiles returns the paths of the configuration files in a directory
-// (systemd's src/basic/conf-files.c).
-func confFiles(dir string) (list []string, err error) {
-	entries, err := os.ReadDir(dir) // sorted by name
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range entries {
-		if !strings.HasSuffix(e.Name(), ".conf") || strings.HasPrefix(e.Name(), ".") {
-			continue
-		}
-		name := filepath.Join(dir, e.Name())
-		info, err := os.Stat(name)
+// confFiles returns the paths of the configuration files in directories, in the
+// order of their names. One that is in a directory hides those of its name in the
+// directories behind, also if it is empty (systemd's src/basic/conf-files.c).
+func confFiles(dirs []string) (list []string, err error) {
+	seen := map[string]bool{}
+	for _, dir := range dirs {
+		entries, err := os.ReadDir(dir)
 		if err != nil {
 			return nil, err
 		}
-		if info.Mode().IsRegular() && info.Size() > 0 {
-			list = append(list, name)
+		for _, e := range entries {
+			if !strings.HasSuffix(e.Name(), ".conf") || strings.HasPrefix(e.Name(), ".") || seen[e.Name()] {
+				continue
+			}
+			name := filepath.Join(dir, e.Name())
+			info, err := os.Stat(name)
+			if err != nil {
+				return nil, err
+			}
+			if seen[e.Name()] = !info.IsDir(); info.Mode().IsRegular() && info.Size() > 0 {
+				list = append(list, name)
+			}
 		}
 	}
+	slices.SortFunc(list, func(a, b string) int { return cmp.Compare(filepath.Base(a), filepath.Base(b)) })
 	return list, nil
 }

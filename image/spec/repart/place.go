@@ -48,7 +48,7 @@ func (l *Layout) place(ctx context.Context, disk *image.Layout) ([]*placed, erro
 	for need(parts) > span {
 		rest := l.omit(parts)
 		if len(rest) == len(parts) {
-			return nil, &Error{Place{File: l.definitions.Dir}, fmt.Errorf("partitions: %w: want a larger disk, or partitions with a Priority above 0 that may be left out",
+			return nil, &Error{l.definitions.at(), fmt.Errorf("partitions: %w: want a larger disk, or partitions with a Priority above 0 that may be left out",
 				&image.SizeError{Format: "disk", Size: disk.Size, Need: disk.Size - span + need(parts), Resource: "bytes"})}
 		}
 		parts = rest
@@ -135,7 +135,7 @@ func (l *Layout) claims(ctx context.Context, disk *image.Layout, p *partition, n
 		SectorSize: disk.SectorSize, Seed: volume.Derive(disk.Seed, fmt.Sprintf("content %d", number)), Time: disk.Time,
 	})
 	if err != nil {
-		return nil, p.place("CopyFiles", "Format").failf("Format=%s: %w", p.Format, err)
+		return nil, p.placeOf(err).failf("Format=%s: %w", p.Format, err)
 	}
 	return c, c.minimize(roundUp(plan.Info().Size))
 }

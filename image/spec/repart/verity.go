@@ -61,8 +61,11 @@ func (d *Definition) hasRootHashID() bool {
 }
 
 // checkSplitName refuses a name made of a UUID that is not known before all is
-// written.
+// written, or of a directory.
 func (d *Definition) checkSplitName() error {
+	if strings.Contains(strings.ReplaceAll(d.SplitName, "%%", ""), "%V") {
+		return d.place("SplitName").failf("SplitName %q: %w: %%V in a name", d.SplitName, ErrNotSupported)
+	}
 	if d.hasRootHashID() && strings.Contains(d.SplitName, "%U") {
 		return d.place("SplitName").failf("SplitName %q: %w: %%U of a partition whose UUID comes of the root hash", d.SplitName, ErrNotSupported)
 	}
