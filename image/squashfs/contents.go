@@ -14,27 +14,30 @@ import (
 // The contents go through three kinds of goroutines: one reads the files in the
 // order of their inodes and cuts them into blocks, one for each CPU compresses
 // blocks, in any order, and one takes them in the order in which they were read
-// and writes them to the spool, the inodes between them. So nothing that is
-// written depends on how many CPUs there are, and there are never more blocks in
-// memory than jobs.
+// and writes them to the spool, and the inodes of the files that ended before each.
+// So nothing that is written depends on how many CPUs there are, and there are
+// never more blocks in memory than jobs.
 
-// job is a block on its way. Jobs are used again and again.
+// job is a block on its way, with what comes before it: most files are so small
+// that waking the writing goroutine for each would take longer than reading it.
+// Jobs are used again and again.
 type job struct {
-	in, buf []byte // the block, and the room for it
-	out     []byte // the block compressed
-	raw     bool   // it is no shorter so
-	zero    bool   // it is nothing but zeros
-	wantSum bool   // whoever writes it asks for the checksum
-	sum     [sha256.Size]byte
-	err     error
-	done    chan struct{} // gets one when all of this is known
+	before   []step
+	in, buf  []byte // the block, and the room for it; an empty one is none
+	fragment bool   // it is of files' tails, else of one file
+	out      []byte // the block compressed
+	raw      bool   // it is no shorter so
+	zero     bool   // it is nothing but zeros
+	wantSum  bool   // whoever writes it asks for the checksum
+	sum      [sha256.Size]byte
+	err      error
+	done     chan struct{} // gets one when all of this is known
 }
 
-// step is what the writing goroutine does next.
+// step is what the writing goroutine does between two blocks.
 type step struct {
 	kind  stepKind
 	node  filetree.Node // stepFile, stepOther
-	job   *job          // stepBlock, stepFragment
 	count uint32        // stepHoles: how many blocks
 	bytes int64         // stepHoles: and how many bytes
 	tail  tailPlace     // stepFile
@@ -44,19 +47,17 @@ type step struct {
 type stepKind uint8
 
 const (
-	stepBlock    stepKind = iota // another block of a file
-	stepHoles                    // blocks of a file that have nothing in them
-	stepFile                     // a regular file, whose blocks were before it
-	stepOther                    // any other file but a directory
-	stepFragment                 // a block of files' tails
+	stepHoles stepKind = iota // blocks of a file that have nothing in them
+	stepFile                  // a regular file, whose blocks were before it
+	stepOther                 // any other file but a directory
 )
 
-// stepsAhead is how far the reading may be before the writing, in steps: files
-// without a block of their own hold no job.
-const stepsAhead = 1024
+// maxSteps is how many steps there may be before a block: files without a block of
+// their own hold no job.
+const maxSteps = 256
 
 // How many blocks there are for each worker beside those of the reader, which holds
-// up to three. With many, the others go on while one worker waits for its CPU: what
+// up to four. With many, the others go on while one worker waits for its CPU: what
 // is compressed is written in order. Two will do where blocks are so large that
 // aheadLen bytes are fewer.
 const (
@@ -73,9 +74,10 @@ type reader struct {
 	*builder
 	free     chan *job
 	work     chan *job
-	steps    chan step
-	block    *job // that is being filled
-	fragment *job // that is being filled, nil before the first
+	ordered  chan *job // the same in the order in which they were read
+	before   []step    // of the next job
+	block    *job      // that is being filled
+	fragment *job      // that is being filled, nil before the first
 	number   uint32
 	tailAt   map[[sha256.Size]byte]tailPlace
 }
@@ -88,7 +90,7 @@ func (b *builder) contents(workers int) error {
 		builder: b,
 		free:    make(chan *job, jobs),
 		work:    make(chan *job, jobs),
-		steps:   make(chan step, stepsAhead),
+		ordered: make(chan *job, jobs),
 		tailAt:  map[[sha256.Size]byte]tailPlace{},
 	}
 	for range jobs {
@@ -111,11 +113,11 @@ func (b *builder) contents(workers int) error {
 		})
 	}
 	w := &writer{builder: b, free: r.free, sums: sha256.New(), runs: map[[sha256.Size]byte]int64{}}
-	wg.Go(func() { w.run(r.steps) })
+	wg.Go(func() { w.run(r.ordered) })
 
 	err := r.readAll()
 	close(r.work)
-	close(r.steps)
+	close(r.ordered)
 	wg.Wait()
 	if w.err != nil {
 		return w.err
@@ -163,14 +165,14 @@ func (r *reader) readAll() error {
 		switch {
 		case n.IsDir():
 		case basicType(n) != typeRegular:
-			r.steps <- step{kind: stepOther, node: n}
+			r.step(step{kind: stepOther, node: n})
 		default:
 			if err := r.file(n); err != nil {
 				return err
 			}
 		}
 	}
-	r.endFragment(r.fragment)
+	r.end()
 	return nil
 }
 
@@ -181,14 +183,33 @@ func (r *reader) newJob() *job {
 	if j.buf == nil {
 		j.buf = make([]byte, r.blockSize)
 	}
-	j.in, j.wantSum = j.buf[:0], false
+	j.in, j.fragment, j.wantSum = j.buf[:0], false, false
 	return j
 }
 
+// step has something done before the next block is written.
+func (r *reader) step(s step) {
+	r.before = append(r.before, s)
+	if len(r.before) == maxSteps {
+		r.submit(r.newJob())
+	}
+}
+
 // submit has a job done, and what comes of it written in its turn.
-func (r *reader) submit(kind stepKind, j *job) {
+func (r *reader) submit(j *job) {
+	j.before, r.before = r.before, j.before[:0]
 	r.work <- j
-	r.steps <- step{kind: kind, job: j}
+	r.ordered <- j
+}
+
+// end submits what is left.
+func (r *reader) end() {
+	switch {
+	case r.fragment != nil:
+		r.submit(r.fragment)
+	case len(r.before) > 0:
+		r.submit(r.newJob())
+	}
 }
 
 // fileReader reads one file.
@@ -212,8 +233,10 @@ func (r *reader) file(n filetree.Node) error {
 		}
 	}
 	f.end()
-	r.steps <- step{kind: stepFile, node: n, tail: f.tail, sum: f.sum}
-	r.endFragment(f.filled)
+	r.step(step{kind: stepFile, node: n, tail: f.tail, sum: f.sum})
+	if f.filled != nil {
+		r.submit(f.filled)
+	}
 	return nil
 }
 
@@ -257,7 +280,7 @@ func (f *fileReader) end() { f.moveTo((f.size + f.blockSize - 1) / f.blockSize) 
 // holes adds blocks without data.
 func (f *fileReader) holes(count int64) {
 	bytes := min(count*f.blockSize, f.size-f.next*f.blockSize)
-	f.steps <- step{kind: stepHoles, count: uint32(count), bytes: bytes}
+	f.step(step{kind: stepHoles, count: uint32(count), bytes: bytes})
 	f.next += count
 }
 
@@ -273,7 +296,7 @@ func (f *fileReader) endBlock() {
 	}
 	f.next++
 	b.wantSum = f.sum
-	f.submit(stepBlock, b)
+	f.submit(b)
 	f.block = nil
 }
 
@@ -303,17 +326,11 @@ func (f *fileReader) pack() {
 	}
 	if f.fragment == nil {
 		f.fragment = f.newJob()
+		f.fragment.fragment = true
 	}
 	f.tail = tailPlace{f.number, uint32(len(f.fragment.in))}
 	f.fragment.in = append(f.fragment.in, tail...)
 	if same {
 		f.tailAt[sum] = f.tail
-	}
-}
-
-// endFragment has a fragment written, if there is one.
-func (r *reader) endFragment(j *job) {
-	if j != nil {
-		r.submit(stepFragment, j)
 	}
 }

@@ -1,6 +1,7 @@
 package squashfs
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -22,22 +23,18 @@ type writer struct {
 	runs map[[sha256.Size]byte]int64
 }
 
-// run does all steps. After an error it only gives the jobs back, so that nobody
-// waits for one.
-func (w *writer) run(steps <-chan step) {
+// run writes all jobs. After an error it only gives them back, so that nobody waits
+// for one.
+func (w *writer) run(jobs <-chan *job) {
 	w.begin()
-	for s := range steps {
-		if s.job != nil {
-			<-s.job.done
-		}
+	for j := range jobs {
+		<-j.done
 		if w.err == nil {
-			if w.err = w.step(&s); w.err != nil {
+			if w.err = w.job(j); w.err != nil {
 				w.failed.Store(true)
 			}
 		}
-		if s.job != nil {
-			w.free <- s.job
-		}
+		w.free <- j
 	}
 }
 
@@ -47,10 +44,23 @@ func (w *writer) begin() {
 	w.sums.Reset()
 }
 
-func (w *writer) step(s *step) error {
+// job writes what comes before a block, and the block.
+func (w *writer) job(j *job) (err error) {
+	for i := range j.before {
+		w.step(&j.before[i])
+	}
+	switch {
+	case len(j.in) == 0:
+	case j.fragment:
+		err = w.fragment(j)
+	default:
+		err = w.block(j)
+	}
+	return cmp.Or(err, w.inodes.err)
+}
+
+func (w *writer) step(s *step) {
 	switch s.kind {
-	case stepBlock:
-		return w.block(s.job)
 	case stepHoles:
 		w.holes(s.count, s.bytes)
 	case stepFile:
@@ -58,17 +68,20 @@ func (w *writer) step(s *step) error {
 		w.begin()
 	case stepOther:
 		w.otherInode(s.node)
-	case stepFragment:
-		at := w.spool.pos()
-		size, err := w.data(s.job)
-		if err != nil {
-			return err
-		}
-		_, _ = w.fragments.Write(appendStruct(nil, &fragmentEntry{Start: uint64(at), Size: size}))
-		w.fragmentCount++
-		w.begin()
 	}
-	return w.inodes.err
+}
+
+// fragment writes a block of files' tails, behind a file.
+func (w *writer) fragment(j *job) error {
+	at := w.spool.pos()
+	size, err := w.data(j)
+	if err != nil {
+		return err
+	}
+	_, _ = w.fragments.Write(appendStruct(nil, &fragmentEntry{Start: uint64(at), Size: size}))
+	w.fragmentCount++
+	w.begin()
+	return nil
 }
 
 // block writes a block of a file.
