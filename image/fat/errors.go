@@ -1,15 +1,10 @@
 package fat
 
-import (
-	"errors"
-	"fmt"
-
-	"github.com/drivebay/drivebay/image/filetree"
-)
+import "errors"
 
 // Errors that callers may want to tell apart, with errors.Is. Those about a
 // file arrive in a [*filetree.PathError] that names it; a plan that finds
-// several joins them, up to [maxProblems] and the number of the rest.
+// several joins them, up to ten and the number of the rest.
 //
 // Content that is larger than its volume is a [*volume.SizeError].
 var (
@@ -28,33 +23,6 @@ var (
 	// of its range.
 	ErrOption = errors.New("bad option")
 )
-
-// maxProblems is how many errors about files are told one by one.
-const maxProblems = 10
-
-// problems collects what is wrong with a tree.
-type problems struct {
-	list []error
-	more int
-}
-
-func (p *problems) add(n filetree.Node, err error) {
-	if len(p.list) == maxProblems {
-		p.more++
-		return
-	}
-	p.list = append(p.list, &filetree.PathError{Op: "fat", Path: n.Path(), Err: err})
-}
-
-func (p *problems) err() error {
-	if p.more > 0 {
-		p.list = append(p.list, fmt.Errorf("and %d more files that FAT cannot hold", p.more))
-	}
-	if len(p.list) == 1 {
-		return p.list[0]
-	}
-	return errors.Join(p.list...)
-}
 
 // ErrNotFAT reports a volume that [Open] does not take for a FAT. What it finds
 // wrong with one is a [volume.ErrDamaged].

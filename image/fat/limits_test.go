@@ -81,7 +81,7 @@ func TestRefusedMany(t *testing.T) {
 	lines := strings.Split(err.Error(), "\n")
 	require.Len(t, lines, 11)
 	require.Equal(t, "fat link09: symbolic link to t: FAT has no such files", lines[9])
-	require.Equal(t, "and 16 more files that FAT cannot hold", lines[10])
+	require.Equal(t, "and 16 more such problems", lines[10])
 }
 
 func TestDropped(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/problems"
 )
 
 // Limits of the format.
@@ -56,13 +57,13 @@ const (
 // scanner collects the content of a tree.
 type scanner struct {
 	*content
-	drop bool
-	problems
+	drop     bool
+	problems problems.List
 }
 
 // scan takes stock of a tree and refuses what FAT cannot hold.
 func scan(t *filetree.Tree, drop, label bool) (*content, error) {
-	s := scanner{content: &content{tree: t, slots: make([]slot, t.Len())}, drop: drop}
+	s := scanner{content: &content{tree: t, slots: make([]slot, t.Len())}, drop: drop, problems: problems.List{Op: "fat"}}
 	s.dirs = []dir{{node: t.Root()}}
 	if label {
 		s.dirs[0].entries = 1
@@ -70,7 +71,7 @@ func scan(t *filetree.Tree, drop, label bool) (*content, error) {
 	for i := 0; i < len(s.dirs); i++ {
 		s.scanDir(i)
 	}
-	return s.content, s.err()
+	return s.content, s.problems.Err()
 }
 
 // scanDir takes stock of directory i and appends those in it to the list.
@@ -91,7 +92,7 @@ func (s *scanner) scanDir(i int) {
 			err = fmt.Errorf("file of %d bytes: %w: want at most %d", n.Size(), ErrTooLarge, int64(maxFileSize))
 		}
 		if err != nil {
-			s.problems.add(n, err)
+			s.problems.Add(n, err)
 			continue
 		}
 		s.files++
@@ -108,7 +109,7 @@ func (s *scanner) scanDir(i int) {
 	}
 	names.shorten()
 	if entries > maxDirEntries {
-		s.problems.add(node, fmt.Errorf("directory of %d entries: %w: want at most %d, of which a name takes 1, or 1 more for each 13 characters where it is not 8.3",
+		s.problems.Add(node, fmt.Errorf("directory of %d entries: %w: want at most %d, of which a name takes 1, or 1 more for each 13 characters where it is not 8.3",
 			entries, ErrTooLarge, maxDirEntries))
 	}
 	s.dirs[i].entries = entries
@@ -149,7 +150,7 @@ func (s *scanner) keep(n filetree.Node) bool {
 	}
 	switch {
 	case !s.drop:
-		s.problems.add(n, fmt.Errorf("%s: %w", what, ErrUnsupported))
+		s.problems.Add(n, fmt.Errorf("%s: %w", what, ErrUnsupported))
 	case ok:
 		s.dropped = append(s.dropped, n.Path()+": "+what+", copied")
 	default:

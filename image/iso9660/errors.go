@@ -3,13 +3,11 @@ package iso9660
 import (
 	"errors"
 	"fmt"
-
-	"github.com/drivebay/drivebay/image/filetree"
 )
 
 // Errors that callers may want to tell apart, with errors.Is. Those about a file
 // arrive in a [*filetree.PathError] that names it; a plan that finds several
-// joins them, up to [maxProblems] and the number of the rest.
+// joins them, up to ten and the number of the rest.
 //
 // Content that is larger than its volume is a [*volume.SizeError], a source that
 // has changed since its tree was made a [filetree.ErrChanged].
@@ -28,33 +26,6 @@ var (
 	// of its range or contradicts another.
 	ErrOption = errors.New("bad option")
 )
-
-// maxProblems is how many errors about files are told one by one.
-const maxProblems = 10
-
-// problems collects what is wrong with a tree.
-type problems struct {
-	list []error
-	more int
-}
-
-func (p *problems) add(n filetree.Node, err error) {
-	if len(p.list) == maxProblems {
-		p.more++
-		return
-	}
-	p.list = append(p.list, &filetree.PathError{Op: "iso9660", Path: n.Path(), Err: err})
-}
-
-func (p *problems) err() error {
-	if p.more > 0 {
-		p.list = append(p.list, fmt.Errorf("and %d more such problems", p.more))
-	}
-	if len(p.list) == 1 {
-		return p.list[0]
-	}
-	return errors.Join(p.list...)
-}
 
 // badOption returns the error of a field.
 func badOption(field string, value any, want string) error {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/problems"
 )
 
 // Limits of files.
@@ -26,13 +27,13 @@ const (
 // scanner takes stock of a tree.
 type scanner struct {
 	*plan
-	problems
+	problems problems.List
 }
 
 // scan refuses what ISO 9660 cannot hold, or lists it, and lays the directories
 // out.
 func (p *plan) scan() error {
-	s := scanner{plan: p}
+	s := scanner{plan: p, problems: problems.List{Op: "iso9660"}}
 	if err := p.tree.Walk(func(n filetree.Node) error {
 		if p.hierarchies[0].keep(n) {
 			s.files++
@@ -43,19 +44,19 @@ func (p *plan) scan() error {
 		return err
 	}
 	for _, h := range p.hierarchies {
-		h.measure(p.tree.Root(), func(m *member) { s.renamed(h, m) }, s.problems.add)
+		h.measure(p.tree.Root(), func(m *member) { s.renamed(h, m) }, s.problems.Add)
 		if !h.rockRidge && !h.joliet {
 			s.depths(h)
 		}
 	}
-	return s.err()
+	return s.problems.Err()
 }
 
 // lost notes what a file loses, or that it is lost: an error, unless that is
 // wanted.
 func (s *scanner) lost(n filetree.Node, wanted bool, what string, err error) {
 	if !wanted {
-		s.problems.add(n, err)
+		s.problems.Add(n, err)
 		return
 	}
 	s.dropped = append(s.dropped, n.Path()+": "+what)
@@ -135,9 +136,9 @@ func (s *scanner) kind(n filetree.Node) {
 func (s *scanner) size(n filetree.Node) {
 	switch size := n.Size(); {
 	case s.options.level() < Level3 && size > math.MaxUint32:
-		s.problems.add(n, fmt.Errorf("%w: file of %d bytes, want at most %d at level %d", ErrTooLarge, size, uint32(math.MaxUint32), s.options.level()))
+		s.problems.Add(n, fmt.Errorf("%w: file of %d bytes, want at most %d at level %d", ErrTooLarge, size, uint32(math.MaxUint32), s.options.level()))
 	case size > maxExtents*maxExtent:
-		s.problems.add(n, fmt.Errorf("%w: file of %d bytes, want at most %d, in %d extents", ErrTooLarge, size, int64(maxExtents*maxExtent), maxExtents))
+		s.problems.Add(n, fmt.Errorf("%w: file of %d bytes, want at most %d, in %d extents", ErrTooLarge, size, int64(maxExtents*maxExtent), maxExtents))
 	}
 }
 
@@ -166,12 +167,12 @@ func (s *scanner) depths(h *hierarchy) {
 			levels[i], lengths[i] = levels[d.parent]+1, lengths[d.parent]+len(d.id)+1
 		}
 		if levels[i] > maxLevels {
-			s.problems.add(d.node, fmt.Errorf("%w: directory at level %d, want at most %d without Rock Ridge", ErrTooLarge, levels[i], maxLevels))
+			s.problems.Add(d.node, fmt.Errorf("%w: directory at level %d, want at most %d without Rock Ridge", ErrTooLarge, levels[i], maxLevels))
 			continue
 		}
 		for _, m := range h.members(i) {
 			if length := lengths[i] + len(h.recorded(&m)); !m.node.IsDir() && length > maxPathLen {
-				s.problems.add(m.node, fmt.Errorf("%w: path of %d bytes, want at most %d without Rock Ridge", ErrTooLarge, length, maxPathLen))
+				s.problems.Add(m.node, fmt.Errorf("%w: path of %d bytes, want at most %d without Rock Ridge", ErrTooLarge, length, maxPathLen))
 			}
 		}
 	}
