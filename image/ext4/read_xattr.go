@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/xattr"
 	"github.com/drivebay/drivebay/image/volume"
 )
 
@@ -148,22 +149,17 @@ func (v *readVolume) inodeValue(ino uint32, size int64) ([]byte, error) {
 
 // xattr returns an attribute as system calls have it.
 func (a *attr) xattr() (filetree.Xattr, error) {
-	for _, p := range xattrPrefixes {
-		if p.index != a.index {
-			continue
-		}
-		value := a.value
-		var err error
-		if isACL(a.index) {
-			value, err = vfsACL(value)
-		}
-		return filetree.Xattr{Name: p.prefix + a.name, Value: value}, err
+	prefix, ok := xattr.Prefix(a.index)
+	if !ok {
+		return filetree.Xattr{}, fmt.Errorf("%w: attribute %q of namespace %d", volume.ErrFeature, a.name, a.index)
 	}
-	return filetree.Xattr{}, fmt.Errorf("%w: attribute %q of namespace %d", volume.ErrFeature, a.name, a.index)
+	value := a.value
+	var err error
+	if xattr.IsACL(a.index) {
+		value, err = vfsACL(value)
+	}
+	return filetree.Xattr{Name: prefix + a.name, Value: value}, err
 }
-
-// isACL reports whether a namespace is that of an access control list.
-func isACL(index uint8) bool { return index == 2 || index == 3 }
 
 // vfsACL is the inverse of [diskACL].
 func vfsACL(value []byte) ([]byte, error) {

@@ -6,9 +6,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/xattr"
 )
 
 // Constants of extended attributes (fs/ext4/xattr.h).
@@ -19,19 +19,6 @@ const (
 	xattrInodeStart = 128 + extraSize + 4 // in an inode, behind the magic
 	maxXattrRefs    = 1024                // EXT4_XATTR_REFCOUNT_MAX
 )
-
-// xattrPrefixes are the beginnings of names that the format numbers. The ACLs'
-// are whole names.
-var xattrPrefixes = []struct {
-	prefix string
-	index  uint8
-}{
-	{"user.", 1},
-	{"system.posix_acl_access", 2},
-	{"system.posix_acl_default", 3},
-	{"trusted.", 4},
-	{"security.", 6},
-}
 
 // attr is an extended attribute as ext4 has it.
 type attr struct {
@@ -47,22 +34,18 @@ func pad4(n int) int { return (n + 3) &^ 3 }
 
 // newAttr turns an attribute of the tree into one of ext4.
 func newAttr(x filetree.Xattr) (attr, error) {
-	for _, p := range xattrPrefixes {
-		name, ok := strings.CutPrefix(x.Name, p.prefix)
-		acl := p.index == 2 || p.index == 3
-		if !ok || acl != (name == "") {
-			continue
-		}
-		value, err := x.Value, error(nil)
-		if acl {
-			value, err = diskACL(value)
-		}
-		if err != nil {
+	index, name, ok := xattr.Split(x.Name)
+	if !ok {
+		return attr{}, fmt.Errorf("extended attribute %s: %w: want %s", x.Name, ErrUnsupported, xattr.Names)
+	}
+	value := x.Value
+	if xattr.IsACL(index) {
+		var err error
+		if value, err = diskACL(value); err != nil {
 			return attr{}, fmt.Errorf("extended attribute %s: %w", x.Name, err)
 		}
-		return attr{p.index, name, value}, nil
 	}
-	return attr{}, fmt.Errorf("extended attribute %s: %w: want user, trusted, security or a POSIX ACL", x.Name, ErrUnsupported)
+	return attr{index, name, value}, nil
 }
 
 // splitAttrs returns what is kept in the inode and what in a block of its own,
