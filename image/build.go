@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/drivebay/drivebay/image/filetree"
 	"github.com/drivebay/drivebay/image/internal/pending"
 	"github.com/drivebay/drivebay/image/volume"
 )
@@ -77,7 +78,8 @@ func (p *Plan) Build(ctx context.Context, name string, o Options) error {
 // written before all that is hashed has been read. With Options.AnyOrder it is
 // written last. Without, all that is hashed is read twice: first to be hashed, then
 // to be written; an [filetree.ErrChanged] tells that it was not the same again.
-func (p *Plan) WriteAt(ctx context.Context, sink volume.Sink, o Options) error {
+func (p *Plan) WriteAt(ctx context.Context, sink volume.Sink, o Options) (err error) {
+	defer filetree.Recover(&err)
 	w := newWriting(p, sink, o)
 	defer w.close()
 	if !o.AnyOrder && p.goesBack() {

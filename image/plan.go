@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/drivebay/drivebay/image/filetree"
 	"github.com/drivebay/drivebay/image/verity"
 	"github.com/drivebay/drivebay/image/volume"
 )
@@ -75,7 +76,8 @@ type region struct {
 // plan whenever it is called on the same layout. Whatever cannot be built is an
 // error here: a [*LayoutError] that names what is wrong, or for a content that
 // does not fit, a [*SizeError] inside one.
-func (l *Layout) Plan(ctx context.Context) (*Plan, error) {
+func (l *Layout) Plan(ctx context.Context) (_ *Plan, err error) {
+	defer filetree.Recover(&err)
 	p := &planner{ctx: ctx, layout: *l, fitted: map[int]volume.Replanner{}, followers: map[int]follower{}}
 	for _, step := range []func() error{p.defaults, p.identify, p.relate, p.measure, p.place, p.fill, p.enclose} {
 		if err := step(); err != nil {

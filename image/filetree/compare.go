@@ -69,7 +69,8 @@ func (c *comparer) work() {
 }
 
 // compare compares the contents of two files.
-func (c *comparer) compare(p contentPair, buf [2][]byte) error {
+func (c *comparer) compare(p contentPair, buf [2][]byte) (err error) {
+	defer Recover(&err)
 	var sides [2]contentReader
 	for i, n := range [2]Node{p.want, p.got} {
 		content, err := n.Open()

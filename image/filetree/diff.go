@@ -64,15 +64,15 @@ func Diff(ctx context.Context, want, got *Tree, o DiffOptions) ([]Difference, er
 	if o.Aspects == 0 {
 		o.Aspects = DefaultAspects
 	}
-	want.Sort()
-	got.Sort()
 	d := &differ{
 		o:     o,
 		pairs: map[[2]int]bool{},
 		links: [2]map[int]Node{{}, {}},
 	}
 	d.contents = newComparer(ctx, &d.found)
-	d.node(want.Root(), got.Root())
+	if err := d.trees(want, got); err != nil {
+		d.contents.cancel(err)
+	}
 	err := d.contents.wait()
 	return d.found.sorted(o.Limit), err
 }
@@ -85,6 +85,15 @@ type differ struct {
 	found    foundList
 	pairs    map[[2]int]bool // hard-linked files that have been compared
 	links    [2]map[int]Node // the first common name of each hard-linked file
+}
+
+// trees compares all but contents, which are handed in to be compared.
+func (d *differ) trees(want, got *Tree) (err error) {
+	defer Recover(&err)
+	want.Sort()
+	got.Sort()
+	d.node(want.Root(), got.Root())
+	return nil
 }
 
 // node compares two nodes of one path, and all that is below them. Paths are made

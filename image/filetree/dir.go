@@ -16,12 +16,21 @@ import "strings"
 // attributes and holes.
 func FromDir(name string) (*Tree, error) {
 	t := New()
-	if err := readDir(t, name); err != nil {
+	if err := t.readDir(name); err != nil {
 		_ = t.Close()
 		return nil, err
 	}
-	t.Sort()
 	return t, nil
+}
+
+// readDir reads the directory called name.
+func (t *Tree) readDir(name string) (err error) {
+	defer Recover(&err)
+	if err := readDir(t, name); err != nil {
+		return err
+	}
+	t.Sort()
+	return nil
 }
 
 // dirError returns the path of a file, called name, in the directory n of a tree

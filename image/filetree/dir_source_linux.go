@@ -162,6 +162,7 @@ type dirContent struct {
 // Name returns the name of the file as the caller of FromDir would call it.
 func (c *dirContent) Name() string { return strings.TrimSuffix(c.dir, "/") + "/" + c.path }
 
+// Read reads on where the last has ended.
 func (c *dirContent) Read(p []byte) (int, error) {
 	for {
 		n, err := unix.Read(c.fd, p)
@@ -177,6 +178,7 @@ func (c *dirContent) Read(p []byte) (int, error) {
 	}
 }
 
+// Seek sets where the next Read begins.
 func (c *dirContent) Seek(offset int64, whence int) (int64, error) {
 	pos, err := unix.Seek(c.fd, offset, whence)
 	return pos, os.NewSyscallError("lseek", err)

@@ -9,7 +9,8 @@ import (
 )
 
 // TreeFS is a file system that makes its tree itself, with what does not show
-// through an fs.FS, such as hard links. Those of image/ext4 and image/fat do.
+// through an fs.FS, such as hard links: the readers of image/ext4, image/fat, image/squashfs and
+// image/erofs do.
 type TreeFS interface {
 	fs.FS
 	// Tree returns a tree of all files that the caller may change.
@@ -21,7 +22,8 @@ type TreeFS interface {
 // where that is the system's own stat structure, as for os.DirFS, or an [*Entry],
 // of which the extended attributes, the other times and the holes are taken too.
 // Hard links do not show through an fs.FS: see [FromDir] for these.
-func FromFS(fsys fs.FS) (*Tree, error) {
+func FromFS(fsys fs.FS) (_ *Tree, err error) {
+	defer Recover(&err)
 	if own, ok := fsys.(TreeFS); ok {
 		return own.Tree()
 	}
@@ -152,6 +154,7 @@ type progress struct {
 	empty int // reads in a row
 }
 
+// Read gives up with io.ErrNoProgress after a hundred reads of nothing.
 func (p *progress) Read(b []byte) (int, error) {
 	n, err := p.File.Read(b)
 	if n > 0 || err != nil || len(b) == 0 {

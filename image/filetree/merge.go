@@ -67,7 +67,8 @@ type Override struct {
 //
 // Merge takes the trees over: they are part of the result, whose Close closes
 // them, and should not be used any more, whether it succeeds or fails.
-func Merge(layers ...Layer) (*Tree, error) {
+func Merge(layers ...Layer) (_ *Tree, err error) {
+	defer Recover(&err)
 	m := &merger{}
 	if m.canBuildOn(layers) {
 		m.t, layers = layers[0].Tree, layers[1:]

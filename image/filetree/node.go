@@ -149,7 +149,8 @@ func (n Node) Children() iter.Seq[Node] {
 }
 
 // Open opens the content of a regular file, which the caller closes.
-func (n Node) Open() (Content, error) {
+func (n Node) Open() (c Content, err error) {
+	defer Recover(&err)
 	n = n.Inode()
 	r := n.rec()
 	if r.mode&ModeType != ModeRegular {

@@ -1,6 +1,7 @@
 package filetree
 
 import (
+	"cmp"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -27,6 +28,7 @@ type page [pageSize]byte
 type pages struct {
 	slots []*slot
 	size  uint64 // bytes
+	most  int    // pages that are kept in memory; zero is maxPages
 
 	mu     sync.Mutex // of what follows, and of bringing in pages
 	file   *tempfile.File
@@ -115,7 +117,7 @@ func (p *pages) bringIn(i int) *page {
 	b := new(page)
 	if _, err := p.file.ReadAt(b[:], int64(i)*pageSize); err != nil {
 		// As with memory that fails: nobody who asks for a name expects it.
-		panic(fmt.Errorf("filetree: what was written to a temporary file: %w", err))
+		panic(lost{fmt.Errorf("filetree: %w: %w", ErrLost, unexpected(err))})
 	}
 	p.keep(s, b)
 	return b
@@ -126,7 +128,7 @@ func (p *pages) keep(s *slot, b *page) {
 	s.used.Store(true)
 	s.page.Store(b)
 	p.inUse++
-	if p.inUse > maxPages && !p.failed {
+	if p.inUse > cmp.Or(p.most, maxPages) && !p.failed {
 		p.giveUp()
 	}
 }

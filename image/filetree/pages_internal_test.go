@@ -2,6 +2,7 @@ package filetree
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
@@ -14,8 +15,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// manyFiles is more than a tree keeps in memory.
-const manyFiles = maxPages * pageSize / nodeLen * 9 / 8
+// fewPages is how many pages of a list a tree of manyTree keeps in memory, and
+// manyFiles more files than there is room for in these.
+const (
+	fewPages  = 16
+	manyFiles = 3 * fewPages * pageSize / nodeLen
+)
 
 // manyName returns the path of file i: all names together are more, too.
 func manyName(i int) string { return fmt.Sprintf("%03d/%06d-%s", i%100, i, strings.Repeat("n", 60)) }
@@ -33,12 +38,20 @@ func manyEntry(i int) Entry {
 func manyTree(t testing.TB) *Tree {
 	t.Helper()
 	tr := New()
+	for _, p := range tr.lists() {
+		p.most = fewPages
+	}
 	for k := range manyFiles {
 		i := k * 7919 % manyFiles
 		_, err := tr.Add(manyName(i), manyEntry(i))
 		require.NoError(t, err)
 	}
 	return tr
+}
+
+// lists returns what a tree keeps in pages.
+func (t *Tree) lists() [3]*pages {
+	return [3]*pages{&t.nodes.pages, &t.names.pages, &t.extras.pages}
 }
 
 // checkMany holds each file against its entry.
@@ -74,10 +87,10 @@ func checkMany(t testing.TB, tr *Tree) {
 
 func TestLargeTreeLiesInTemporaryFiles(t *testing.T) {
 	tr := manyTree(t)
-	require.NotNil(t, tr.nodes.file)
-	require.NotNil(t, tr.names.file)
-	require.NotNil(t, tr.extras.file)
-	require.LessOrEqual(t, tr.nodes.inUse, maxPages)
+	for _, p := range tr.lists() {
+		require.NotNil(t, p.file)
+		require.LessOrEqual(t, p.inUse, fewPages)
+	}
 	checkMany(t, tr)
 
 	// By a copy, and by one that replaces files and so compacts the tree.
@@ -103,13 +116,61 @@ func TestWithoutRoomForTemporaryFiles(t *testing.T) {
 	checkMany(t, tr)
 }
 
+// TestLostTemporaryFiles has temporary files fail: those that few nodes need first,
+// as each that fails stays so.
+func TestLostTemporaryFiles(t *testing.T) {
+	tr := manyTree(t)
+	tr.Sort()
+	lost := func(t *testing.T, err error, want string) {
+		t.Helper()
+		require.ErrorIs(t, err, ErrLost)
+		require.EqualError(t, err, want)
+	}
+	const closed, truncated = "filetree: metadata is lost: read %s: file already closed", "filetree: metadata is lost: unexpected EOF"
+
+	name := tr.extras.file.Name()
+	require.NoError(t, tr.extras.file.Close())
+	lost(t, tr.Walk(func(n Node) error { _ = n.Xattrs(); return nil }), fmt.Sprintf(closed, name))
+	_, err := Diff(t.Context(), tr, tr, DiffOptions{Aspects: AspectXattrs})
+	lost(t, err, fmt.Sprintf(closed, name))
+	require.NoError(t, tr.Walk(func(n Node) error { _ = n.Name(); return nil }))
+
+	require.NoError(t, tr.names.file.Truncate(0))
+	lost(t, tr.Walk(func(n Node) error { _ = n.Name(); return nil }), truncated)
+	sub := New()
+	require.NoError(t, sub.Walk(func(Node) error { return nil }))
+	_, err = Merge(Layer{Tree: sub}, Layer{Tree: tr})
+	lost(t, err, truncated)
+
+	name = tr.nodes.file.Name()
+	require.NoError(t, tr.nodes.file.Close())
+	lost(t, tr.Walk(func(Node) error { return nil }), fmt.Sprintf(closed, name))
+	far := tr.Node(tr.Len() / 2) // no longer in memory
+	require.Nil(t, tr.nodes.slots[far.ID()*nodeLen/pageSize].page.Load())
+	_, err = far.Open()
+	lost(t, err, fmt.Sprintf(closed, name))
+	lost(t, far.Stream(nil), fmt.Sprintf(closed, name))
+	require.PanicsWithError(t, fmt.Sprintf(closed, name), func() { far.Mode() })
+}
+
+// TestRecover leaves alone what is not lost.
+func TestRecover(t *testing.T) {
+	tr := New()
+	require.PanicsWithValue(t, "other", func() { _ = tr.Walk(func(Node) error { panic("other") }) })
+	other := errors.New("other")
+	require.Equal(t, other, tr.Walk(func(Node) error { return other }))
+}
+
 // TestLargeTreeIsReadByMany is for the race detector as well.
 func TestLargeTreeIsReadByMany(t *testing.T) {
+	const manyFiles = maxPages * pageSize / nodeLen * 9 / 8 // more than any tree keeps
 	tr := New()
 	for i := range manyFiles {
 		_, err := tr.Add(fmt.Sprintf("%06d", i), Entry{UID: uint32(i)})
 		require.NoError(t, err)
 	}
+	require.NotNil(t, tr.nodes.file)
+	require.LessOrEqual(t, tr.nodes.inUse, maxPages)
 	var group sync.WaitGroup
 	for seed := range uint64(4) {
 		group.Go(func() {

@@ -12,7 +12,8 @@ import (
 // be read. A file that turns out to be shorter or longer than the tree says, or
 // has been written to since the tree was made, is an [ErrChanged]. All errors
 // name the file.
-func (n Node) Stream(data func(r io.Reader, at Range) error) error {
+func (n Node) Stream(data func(r io.Reader, at Range) error) (err error) {
+	defer Recover(&err)
 	c, err := n.Open()
 	if err != nil {
 		return err
@@ -124,6 +125,7 @@ func (inline) open(n Node) (Content, error) {
 // is left of it to be read.
 type zeroContent struct{ left, size int64 }
 
+// Read fills p with zeros, up to the file's end.
 func (z *zeroContent) Read(p []byte) (int, error) {
 	if z.left <= 0 && len(p) > 0 {
 		return 0, io.EOF
@@ -134,6 +136,7 @@ func (z *zeroContent) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// Seek sets where the next Read begins.
 func (z *zeroContent) Seek(offset int64, whence int) (int64, error) {
 	switch whence {
 	case io.SeekCurrent:
@@ -148,4 +151,5 @@ func (z *zeroContent) Seek(offset int64, whence int) (int64, error) {
 	return offset, nil
 }
 
+// Close has nothing to close.
 func (*zeroContent) Close() error { return nil }

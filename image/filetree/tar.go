@@ -76,10 +76,7 @@ func (o TarOptions) from(r io.Reader, file io.Closer) (*Tree, error) {
 	tr := &tarReader{TarOptions: o, t: t, in: in, src: src, tar: tar.NewReader(in)}
 	tr.part(0)
 	if err == nil {
-		err = tr.read()
-	}
-	if err == nil {
-		t, err = t.compacted()
+		t, err = tr.tree()
 	}
 	if err != nil {
 		return nil, errors.Join(err, src.Close())
@@ -98,6 +95,15 @@ type tarReader struct {
 	tar   *tar.Reader
 	begin int64 // of the present member, in bytes of the archive
 	end   int64 // of the last member
+}
+
+// tree reads all of the archive and returns its tree.
+func (r *tarReader) tree() (_ *Tree, err error) {
+	defer Recover(&err)
+	if err := r.read(); err != nil {
+		return nil, err
+	}
+	return r.t.compacted()
 }
 
 func (r *tarReader) read() error {
@@ -386,6 +392,7 @@ type tarContent struct {
 	start int64 // of data[cur] in the archive
 }
 
+// Read reads on where the last has ended, from the archive or a hole.
 func (c *tarContent) Read(p []byte) (int, error) {
 	if c.pos >= c.size {
 		return 0, io.EOF
@@ -415,6 +422,7 @@ func (c *tarContent) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Seek sets where the next Read begins.
 func (c *tarContent) Seek(offset int64, whence int) (int64, error) {
 	switch whence {
 	case io.SeekCurrent:
@@ -433,6 +441,7 @@ func (c *tarContent) Seek(offset int64, whence int) (int64, error) {
 	return offset, nil
 }
 
+// Close has nothing to close: the archive is the tree's.
 func (c *tarContent) Close() error { return nil }
 
 // unchanged tells whether the archive is what it was, where it is a file.

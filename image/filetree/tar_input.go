@@ -108,6 +108,7 @@ type randomInput struct {
 // enough where each is followed by a large one.
 const headerLen = 8 << 10
 
+// Read reads on where the last has ended, through a buffer of headers.
 func (r *randomInput) Read(p []byte) (int, error) {
 	if i := r.at - r.bufAt; i < 0 || i >= int64(len(r.buf)) {
 		if cap(r.buf) == 0 {
@@ -133,10 +134,14 @@ func (r *randomInput) Seek(offset int64, whence int) (int64, error) {
 	return r.at, nil
 }
 
+// ReadAt reads at an offset in the archive.
 func (r *randomInput) ReadAt(p []byte, off int64) (int, error) { return r.r.ReadAt(p, r.start+off) }
-func (r *randomInput) pos() int64                              { return r.at }
-func (r *randomInput) finish() error                           { return nil }
-func (r *randomInput) Close() error                            { return nil }
+
+func (r *randomInput) pos() int64    { return r.at }
+func (r *randomInput) finish() error { return nil }
+
+// Close has nothing to close: what it reads is somebody else's.
+func (r *randomInput) Close() error { return nil }
 
 // spoolLen is how much of an archive is unpacked at a time, spoolPage the unit
 // in which zeros are left out of the copy, in bytes.
@@ -163,6 +168,7 @@ func newSpool(in io.ReadCloser) (*spool, error) {
 	return &spool{in: in, file: file, buf: make([]byte, spoolLen)[:0]}, nil
 }
 
+// Read reads on where the last has ended, and unpacks what is not there yet.
 func (s *spool) Read(p []byte) (int, error) {
 	if s.at == s.end {
 		if err := s.fill(); err != nil {
@@ -237,4 +243,5 @@ func (s *spool) closeInput() error {
 	return err
 }
 
+// Close ends the unpacking and removes the copy.
 func (s *spool) Close() error { return errors.Join(s.closeInput(), s.file.Close()) }

@@ -15,8 +15,8 @@ import (
 // The metadata of some 60,000 files is kept in memory, at most a dozen MiB of it.
 // What is beyond that lies in temporary files without a name, in [os.TempDir],
 // that go with the tree: some 90 bytes for each file, and its extended attributes.
-// Where there is no room for them, all is kept in memory. A temporary file that
-// can be written but not read again is a panic, as memory that fails is.
+// Where there is no room for them, what is not there yet is kept in memory. A
+// temporary file that can be written but not read again is an [ErrLost].
 //
 // A Tree that is no longer changed, and is sorted, may be read from many
 // goroutines.
@@ -77,7 +77,8 @@ func (t *Tree) Lookup(path string) (Node, bool) {
 // a directory: that sets its metadata. Path "." is the root itself.
 //
 // The tree keeps the entry's slices, which may not be changed any more.
-func (t *Tree) Add(path string, e Entry) (Node, error) {
+func (t *Tree) Add(path string, e Entry) (n Node, err error) {
+	defer Recover(&err)
 	if e.Mode.IsRegular() && e.Open == nil && e.Data == nil && e.Size > 0 {
 		e.Data = []Range{}
 	}
@@ -134,7 +135,8 @@ func (t *Tree) put(op, path string, e *Entry, mayRemove func(i uint32) error) (u
 
 // Link makes path another name of the node at target, which has to be in the
 // tree already and may not be a directory.
-func (t *Tree) Link(path, target string) (Node, error) {
+func (t *Tree) Link(path, target string) (n Node, err error) {
+	defer Recover(&err)
 	fail := func(err error) (Node, error) { return Node{}, &PathError{Op: "link", Path: path, Err: err} }
 	if err := checkPath(path); err != nil {
 		return fail(err)

@@ -13,7 +13,8 @@ import (
 // Where fn returns [fs.SkipDir] for a directory, what is in it is left out; for
 // any other file, what is left of its directory. [fs.SkipAll] ends the walk. Any
 // other error ends it too and is returned as it is.
-func (t *Tree) Walk(fn func(n Node) error) error {
+func (t *Tree) Walk(fn func(n Node) error) (err error) {
+	defer Recover(&err)
 	t.Sort()
 	for i := uint32(0); ; {
 		err := fn(Node{t, i})

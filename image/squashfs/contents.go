@@ -156,7 +156,8 @@ func (r *reader) stopped() error {
 	return nil
 }
 
-func (r *reader) readAll() error {
+func (r *reader) readAll() (err error) {
+	defer filetree.Recover(&err)
 	for _, id := range r.nodeOf {
 		n := r.tree.Node(int(id))
 		if err := r.stopped(); err != nil {

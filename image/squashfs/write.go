@@ -46,6 +46,7 @@ func (w *writer) begin() {
 
 // job writes what comes before a block, and the block.
 func (w *writer) job(j *job) (err error) {
+	defer filetree.Recover(&err)
 	for i := range j.before {
 		w.step(&j.before[i])
 	}
