@@ -11,7 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const module = "github.com/drivebay/drivebay/"
+const (
+	module    = "github.com/drivebay/drivebay/"
+	imagetest = module + "image/internal/imagetest"
+)
 
 // goPackage is what go list prints of a package, as far as it is looked at.
 type goPackage struct {
@@ -44,14 +47,16 @@ func forbidden(top, importer, imported string) string {
 		return "nothing imports integration"
 	case isPillar(top) && isPillar(to) && top != to:
 		return "image, loop and nvme never import one another"
-	case isPillar(top) && to == "fixture" && importer != module+"nvme/nvmetest":
+	case isPillar(top) && to == "fixture" && !isForTests(importer):
 		return "fixture is above image, loop and nvme"
 	case (top == "loop" || top == "nvme") && to == "" && !isStandard(imported) && !strings.HasPrefix(imported, "golang.org/x/sys/"):
 		return "loop and nvme use the standard library and x/sys alone"
 	case top == "fixture" && strings.HasPrefix(imported, "github.com/stretchr/testify"):
 		return "fixture forces no assertion library on its users"
-	case imported == "testing" && importer != module+"fixture" && importer != module+"nvme/nvmetest":
-		return "testing is for fixture and nvmetest"
+	case imported == "testing" && importer != module+"fixture" && !isForTests(importer):
+		return "testing is for fixture, nvmetest and imagetest"
+	case imported == imagetest:
+		return "imagetest is imported by tests alone"
 	}
 	return ""
 }
@@ -64,6 +69,11 @@ func area(path string) string {
 	}
 	top, _, _ := strings.Cut(rest, "/")
 	return top
+}
+
+// isForTests reports whether a package below fixture is for tests.
+func isForTests(path string) bool {
+	return path == module+"nvme/nvmetest" || path == imagetest
 }
 
 func isPillar(area string) bool { return area == "image" || area == "loop" || area == "nvme" }
@@ -105,6 +115,9 @@ func TestForbidden(t *testing.T) {
 		{module + "fixture", "github.com/stretchr/testify/require", true},
 		{module + "fixture", "testing", false},
 		{module + "fixture/mount", "testing", true},
+		{imagetest, "testing", false},
+		{imagetest, module + "fixture", false},
+		{module + "image/internal/sample", imagetest, true},
 		{module + "examples/quickstart", module + "integration", true},
 	} {
 		if got := forbidden(area(tc.importer), tc.importer, tc.imported); (got != "") != tc.want {

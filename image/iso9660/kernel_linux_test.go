@@ -12,6 +12,7 @@ import (
 	"github.com/drivebay/drivebay/fixture"
 	"github.com/drivebay/drivebay/image"
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/sample"
 	"github.com/drivebay/drivebay/image/iso9660"
 )
 
@@ -45,8 +46,9 @@ func TestKernelSeesEverything(t *testing.T) {
 func TestKernelReadsExtents(t *testing.T) {
 	const size = 9<<30 + 4321
 	tr := filetree.New()
-	e := sparse(size, filetree.Range{Offset: 0, Length: 1000}, filetree.Range{Offset: 4<<30 - 5000, Length: 10000},
+	e := sample.Sparse(size, filetree.Range{Offset: 0, Length: 1000}, filetree.Range{Offset: 4<<30 - 5000, Length: 10000},
 		filetree.Range{Offset: 8<<30 - 5000, Length: 10000}, filetree.Range{Offset: size - 2000, Length: 2000})
+	e.ModTime = created
 	_, err := tr.Add("huge", e)
 	require.NoError(t, err)
 	_, err = tr.Add("zzz", filetree.File([]byte("behind"), 0o644))
@@ -59,13 +61,10 @@ func TestKernelReadsExtents(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, int64(size), info.Size())
 	for _, r := range e.Data {
-		want, got := make([]byte, r.Length), make([]byte, r.Length)
-		for i := range want {
-			want[i] = sparseByte(r.Offset + int64(i))
-		}
+		got := make([]byte, r.Length)
 		_, err := f.ReadAt(got, r.Offset)
 		require.NoError(t, err)
-		require.Equal(t, want, got)
+		require.Equal(t, sample.SparseBytes(r), got)
 	}
 	got, err := os.ReadFile(dir + "zzz")
 	require.NoError(t, err)

@@ -35,6 +35,17 @@ func Sparse(size int64, data ...filetree.Range) filetree.Entry {
 	}
 }
 
+// SparseBytes returns the data that a file of [Sparse] has in a range.
+func SparseBytes(r filetree.Range) []byte {
+	b := make([]byte, r.Length)
+	for i := range b {
+		b[i] = sparseByte(r.Offset + int64(i))
+	}
+	return b
+}
+
+func sparseByte(off int64) byte { return byte(off%251) + 1 }
+
 // sparse has the bytes of its own offsets in the ranges, zeros elsewhere.
 type sparse struct {
 	pos, size int64
@@ -56,7 +67,7 @@ func (c *sparse) Read(p []byte) (int, error) {
 			break
 		}
 		for o := max(r.Offset, c.pos); o < min(r.End(), end); o++ {
-			p[o-c.pos] = byte(o%251) + 1
+			p[o-c.pos] = sparseByte(o)
 		}
 	}
 	c.pos = end
