@@ -30,8 +30,12 @@ func enterPrivate(fn func() error) error {
 	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
 		return os.NewSyscallError("unshare", err)
 	}
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return os.NewSyscallError("mount", err)
+	// All that is mounted here is mounted in these two. The root may be no mount, in a
+	// chroot, and then nothing could be said of it.
+	for _, dir := range []string{"/proc", "/sys"} {
+		if err := unix.Mount("", dir, "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+			return &os.PathError{Op: "make private the mount", Path: dir, Err: err}
+		}
 	}
 	// Where libblkid looks for disks (libblkid/src/devname.c, probe_all).
 	if err := unix.Mount("/dev/null", "/proc/partitions", "", unix.MS_BIND, ""); err != nil {
