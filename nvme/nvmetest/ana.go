@@ -71,13 +71,9 @@ func (c *Controller) SetANA(group uint32, state nvme.ANAState) {
 	c.post(EventANAChanged)
 }
 
-// reachable refuses I/O to a namespace that the controller does not reach now:
-// NVMe Base 2.0, 8.1.3.
-func (r *request) reachable() nvme.Status {
-	if r.cmd.Queue != nvme.IOQueue || r.ns == nil || !r.c.drive.profile.reportsANA() {
-		return success
-	}
-	switch r.c.ana.state(r.ns.group) {
+// status is that of I/O to a group: NVMe Base 2.0, 8.1.3.
+func (a *anaState) status(group uint32) nvme.Status {
+	switch a.state(group) {
 	case nvme.ANAPersistentLoss:
 		return nvme.StatusANAPersistentLoss
 	case nvme.ANAInaccessible:
@@ -86,6 +82,27 @@ func (r *request) reachable() nvme.Status {
 		return nvme.StatusANATransition
 	}
 	return success
+}
+
+// reachable refuses I/O to a namespace that the controller does not reach now.
+func (r *request) reachable() nvme.Status {
+	if r.cmd.Queue != nvme.IOQueue {
+		return success
+	}
+	return r.c.ana.status(r.ns.group)
+}
+
+// Reachable returns the NSIDs of the namespaces that a host of the controller can
+// read and write: those that are attached to it, and that it reaches by ANA.
+func (c *Controller) Reachable() (nsids []uint32) {
+	c.drive.mu.Lock()
+	defer c.drive.mu.Unlock()
+	for _, ns := range c.drive.namespaces {
+		if ns != nil && ns.attachedTo(c) && c.ana.status(ns.group) == success {
+			nsids = append(nsids, ns.id)
+		}
+	}
+	return nsids
 }
 
 // anaPage makes up the ANA log page: NVMe Base 2.0, 5.16.1.13. LSP bit 0 leaves

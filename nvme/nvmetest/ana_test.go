@@ -21,6 +21,8 @@ func TestANA(t *testing.T) {
 	} {
 		d.Controller(2).SetANA(1, state)
 		require.Contains(t, d.Controller(2).Events(), nvmetest.EventANAChanged)
+		reachable := map[bool][]uint32{true: {1, 2}, false: {2}}[want == 0]
+		require.Equal(t, [][]uint32{{1, 2}, reachable}, [][]uint32{d.Controller(1).Reachable(), d.Controller(2).Reachable()})
 		require.Empty(t, d.Controller(1).Events())
 		for c, want := range map[*nvme.Controller]nvme.Status{one: 0, two: want} {
 			for nsid := range uint32(2) {

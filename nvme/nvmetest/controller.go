@@ -80,10 +80,7 @@ func (c *Controller) begin(cmd *nvme.Command) (done nvme.Completion, p *pending,
 			DataLen: len(cmd.Data), MetadataLen: len(cmd.Metadata)})
 		return nvme.Completion{}, nil, err
 	}
-	var fault *activeFault
-	if len(d.faults) > 0 {
-		fault = d.strike(cmd)
-	}
+	fault := d.strike(cmd)
 	if fault == nil && d.now >= c.readyAt {
 		r := &d.current
 		*r = request{c: c, cmd: *cmd, begin: d.now}
@@ -95,7 +92,7 @@ func (c *Controller) begin(cmd *nvme.Command) (done nvme.Completion, p *pending,
 		}
 		p = r.p
 		p.r = *r
-		p.r.p = nil
+		p.r.p, r.cmd = nil, nvme.Command{}
 		return nvme.Completion{}, p, nil
 	}
 	p = c.postpone()

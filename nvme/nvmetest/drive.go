@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/drivebay/drivebay/nvme"
+	"github.com/drivebay/drivebay/nvme/nvmetest/internal/inject"
 )
 
 // Drive is an emulated NVM subsystem. Its methods may be called from several
@@ -33,7 +34,7 @@ type Drive struct {
 
 	current request // the request being executed: on the hot path it must not be allocated
 	journal journal
-	faults  []*activeFault
+	faults  inject.List[activeFault]
 
 	watchers []*watcher
 	off      bool // powered off

@@ -1,10 +1,10 @@
 package nvmetest
 
 import (
-	"slices"
 	"time"
 
 	"github.com/drivebay/drivebay/nvme"
+	"github.com/drivebay/drivebay/nvme/nvmetest/internal/inject"
 )
 
 // Fault says which commands go wrong, and how. The zero value of the first
@@ -38,15 +38,15 @@ type Fault struct {
 
 // Injected is a fault that is in force.
 type Injected struct {
-	drive *Drive
-	fault *activeFault
+	drive  *Drive
+	active *inject.Active[activeFault]
 }
 
+// activeFault is a fault with the commands that hang by it.
 type activeFault struct {
 	Fault
-	seen, struck int
-	hanging      []*pending
-	released     bool
+	hanging  []*pending
+	released bool
 }
 
 // Inject puts a fault in force. Of several that match a command, the one
@@ -54,16 +54,14 @@ type activeFault struct {
 func (d *Drive) Inject(f Fault) *Injected {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	a := &activeFault{Fault: f}
-	d.faults = append(d.faults, a)
-	return &Injected{d, a}
+	return &Injected{d, d.faults.Add(activeFault{Fault: f})}
 }
 
 // Remove ends the fault. Commands that hang by it stay so until Release.
 func (i *Injected) Remove() {
 	i.drive.mu.Lock()
 	defer i.drive.mu.Unlock()
-	i.drive.faults = slices.DeleteFunc(i.drive.faults, func(a *activeFault) bool { return a == i.fault })
+	i.drive.faults.Remove(i.active)
 }
 
 // Release lets the commands go on that hang by the fault; what comes later does
@@ -71,9 +69,10 @@ func (i *Injected) Remove() {
 func (i *Injected) Release() {
 	i.drive.mu.Lock()
 	defer i.drive.mu.Unlock()
-	i.fault.released = true
-	hanging := i.fault.hanging
-	i.fault.hanging = nil
+	f := &i.active.Fault
+	f.released = true
+	hanging := f.hanging
+	f.hanging = nil
 	for _, p := range hanging {
 		p.run()
 	}
@@ -83,7 +82,7 @@ func (i *Injected) Release() {
 func (i *Injected) Struck() int {
 	i.drive.mu.Lock()
 	defer i.drive.mu.Unlock()
-	return i.fault.struck
+	return i.active.Struck
 }
 
 // Hanging returns how many commands hang by the fault now.
@@ -91,7 +90,7 @@ func (i *Injected) Hanging() int {
 	i.drive.mu.Lock()
 	defer i.drive.mu.Unlock()
 	n := 0
-	for _, p := range i.fault.hanging {
+	for _, p := range i.active.Fault.hanging {
 		if !p.finished {
 			n++
 		}
@@ -114,18 +113,11 @@ func (d *Drive) Return() {
 
 // strike returns the fault that strikes the command, or nil.
 func (d *Drive) strike(cmd *nvme.Command) *activeFault {
-	for _, a := range d.faults {
-		if !a.matches(cmd) {
-			continue
-		}
-		a.seen++
-		if a.seen <= a.After || a.Count > 0 && a.struck >= a.Count {
-			continue
-		}
-		a.struck++
-		return a
+	a := d.faults.Strike(func(f *activeFault) (bool, int, int) { return f.matches(cmd), f.After, f.Count })
+	if a == nil {
+		return nil
 	}
-	return nil
+	return &a.Fault
 }
 
 func (f *Fault) matches(cmd *nvme.Command) bool {

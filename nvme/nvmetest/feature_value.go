@@ -152,6 +152,15 @@ func setHostID(r *request, _ uint32, data []byte) nvme.Status {
 	return success
 }
 
+// SetHostID tells the controller which host it serves, where that is no feature for
+// the host to set: over fabrics it comes with Connect. It lasts until the next reset.
+// Reservations tell hosts apart by it; zero is none.
+func (c *Controller) SetHostID(id [16]byte) {
+	c.drive.mu.Lock()
+	defer c.drive.mu.Unlock()
+	c.hostID = id
+}
+
 func getHostID(r *request, data []byte) uint32 {
 	copy(data, r.c.hostID[:])
 	return r.cmd.CDW11 & 1

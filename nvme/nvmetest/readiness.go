@@ -54,15 +54,3 @@ func (n *Namespace) attach(yes bool) {
 		c.namespaceChanged(n.id)
 	}
 }
-
-// Attached reports whether the namespace is attached to a controller.
-func (n *Namespace) Attached() bool {
-	n.drive.mu.Lock()
-	defer n.drive.mu.Unlock()
-	for _, yes := range n.attached {
-		if yes {
-			return true
-		}
-	}
-	return false
-}

@@ -17,6 +17,7 @@ type association struct {
 	controller *nvmetest.Controller // nil is a discovery controller
 	id         uint16
 	host       string // NQN and identifier
+	hostID     [16]byte
 	ctx        context.Context
 	cancel     context.CancelFunc
 
@@ -34,14 +35,17 @@ type association struct {
 
 // attach makes the association of a host. It waits for a moment if the host's
 // old one is about to end, or no controller is free. It is nil if all are busy.
-func (t *Target) attach(q *queue, host string, discovery bool) *association {
+func (t *Target) attach(q *queue, d *connectData) *association {
 	deadline := time.NewTimer(busyTimeout)
 	defer deadline.Stop()
 	for {
 		t.mu.Lock()
 		changed := t.changed
-		a := t.tryAttach(q, host, discovery)
+		a := t.tryAttach(q, d)
 		t.mu.Unlock()
+		if a != nil && a.controller != nil {
+			a.controller.SetHostID(a.hostID)
+		}
 		if a != nil {
 			return a
 		}
@@ -56,23 +60,23 @@ func (t *Target) attach(q *queue, host string, discovery bool) *association {
 }
 
 // tryAttach is attach without waiting.
-func (t *Target) tryAttach(q *queue, host string, discovery bool) *association {
+func (t *Target) tryAttach(q *queue, d *connectData) *association {
 	if t.closed {
 		return nil
 	}
-	a := &association{t: t, host: host, queues: map[uint16]*queue{0: q}, limit: t.o.Queues}
-	if discovery {
+	a := &association{t: t, host: hostKey(d), hostID: d.HostID, queues: map[uint16]*queue{0: q}, limit: t.o.Queues}
+	if d.SubsystemNQN == discoveryNQN {
 		t.discovery = t.discovery%0xffe0 + 1
 		a.id = t.discovery
 		a.found.wake = make(chan struct{})
 		t.discoverers[a] = struct{}{}
-	} else if a.controller = t.freeController(host); a.controller == nil {
+	} else if a.controller = t.freeController(a.host); a.controller == nil {
 		return nil
 	} else {
 		a.id = a.controller.ID()
 		t.associations[a.id] = a
 		if len(t.last) < maxConnections {
-			t.last[host] = a.id
+			t.last[a.host] = a.id
 		}
 	}
 	a.ctx, a.cancel = context.WithCancel(context.Background())

@@ -5,23 +5,25 @@ import (
 	"sync"
 
 	"github.com/drivebay/drivebay/nvme"
+	"github.com/drivebay/drivebay/nvme/nvmetest"
 )
 
 // FabricsDevice is the device node through which Linux connects to targets. It is
 // there once the module nvme-fabrics is loaded; nvme-tcp is needed as well.
 const FabricsDevice = "/dev/nvme-fabrics"
 
-// Attached is a drive that the running kernel has, by a target of its own.
-// [Attach] or [Target.Connect] makes one. If its process dies, the kernel removes the controller by
-// itself after a few seconds.
+// Attached is a drive that the running kernel has. [Attach] or [Target.Connect]
+// makes one. If its process dies, the kernel removes the controller by itself after
+// a few seconds.
 type Attached struct {
 	// Target serves the drive. Close closes it if Attach has made it.
 	Target *Target
 
-	name  string // of the controller
-	owns  bool   // the target
-	once  sync.Once
-	close error
+	controller *nvmetest.Controller
+	name       string // the kernel's, of the controller
+	owns       bool   // the target
+	once       sync.Once
+	close      error
 }
 
 // Name returns the kernel's name of the controller, such as "nvme0".
@@ -62,8 +64,8 @@ func (a *Attached) NamespaceNode(nsid uint32) (string, error) {
 }
 
 // Close lets the kernel disconnect, waits until the controller has gone, and
-// closes the target if Attach has made it. It may be called again. Whatever has the namespaces open
-// gets errors from then on.
+// closes the target if Attach has made it. It may be called again. Whatever has the
+// namespaces open gets errors from then on.
 func (a *Attached) Close() error {
 	a.once.Do(func() { a.close = a.detach() })
 	return a.close

@@ -16,18 +16,18 @@ import (
 // How long to wait for the kernel in Attach and Close, and how often to look:
 // sysfs does not tell when a state changes.
 const (
-	attachTimeout = 30 * time.Second
-	detachTimeout = 30 * time.Second
+	attachTimeout = time.Minute
+	detachTimeout = time.Minute
 	sysfsPoll     = 2 * time.Millisecond
 )
 
 // Attach serves a drive on a target of its own, and lets the running kernel
-// connect to it. It returns when the controller is live and all namespaces have
-// their block devices. It needs root, and the modules nvme-fabrics and nvme-tcp.
-// The drive stays the caller's.
+// connect to it. It returns when the controller is live and all namespaces that it
+// reaches have their block devices. It needs root, and the modules nvme-fabrics and
+// nvme-tcp. The drive stays the caller's.
 //
 // The context bounds the wait for the kernel; the connection itself does not end
-// with it. Without a deadline it is 30 s.
+// with it. Without a deadline it is a minute.
 func Attach(ctx context.Context, drive *nvmetest.Drive, o Options) (*Attached, error) {
 	target, err := Listen(ctx, drive, o)
 	if err != nil {
@@ -55,19 +55,18 @@ func (t *Target) Connect(ctx context.Context) (*Attached, error) {
 		ctx, cancel = context.WithTimeout(ctx, attachTimeout)
 		defer cancel()
 	}
-	name, err := t.connectKernel(ctx, f)
+	a, err := t.connectKernel(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	a := &Attached{Target: t, name: name}
 	if err := a.waitLive(ctx); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil
 }
 
-// connectKernel lets the kernel connect, and returns the controller's name.
-func (t *Target) connectKernel(ctx context.Context, f *os.File) (string, error) {
+// connectKernel lets the kernel connect.
+func (t *Target) connectKernel(ctx context.Context, f *os.File) (*Attached, error) {
 	options := t.kernelOptions()
 	type result struct {
 		answer string
@@ -95,13 +94,14 @@ func (t *Target) connectKernel(ctx context.Context, f *os.File) (string, error) 
 		}
 	}
 	if r.err != nil {
-		return "", fmt.Errorf("tcptarget: connect by %s to %v: %w", FabricsDevice, t.Addr(), r.err)
+		return nil, fmt.Errorf("tcptarget: connect by %s to %v: %w", FabricsDevice, t.Addr(), r.err)
 	}
-	var instance, id int
+	var instance int
+	var id uint16
 	if _, err := fmt.Sscanf(r.answer, "instance=%d,cntlid=%d", &instance, &id); err != nil {
-		return "", fmt.Errorf("tcptarget: %s answers %q: %w", FabricsDevice, r.answer, err)
+		return nil, fmt.Errorf("tcptarget: %s answers %q: %w", FabricsDevice, r.answer, err)
 	}
-	return fmt.Sprintf("nvme%d", instance), nil
+	return &Attached{Target: t, controller: t.drive.Controller(id), name: fmt.Sprintf("nvme%d", instance)}, nil
 }
 
 // kernelOptions are what to write to FabricsDevice: drivers/nvme/host/fabrics.c,
@@ -130,7 +130,7 @@ func (t *Target) kernelOptions() string {
 
 // waitLive waits for the state "live" and the block devices.
 func (a *Attached) waitLive(ctx context.Context) error {
-	want := a.expected()
+	want := len(a.controller.Reachable())
 	state := "/sys/class/nvme/" + a.name + "/state"
 	return poll(ctx, func() (bool, string, error) {
 		b, err := os.ReadFile(state)
@@ -153,17 +153,6 @@ func (a *Attached) waitLive(ctx context.Context) error {
 		}
 		return nodes >= want, fmt.Sprintf("%s has %d block devices, want %d", a.name, nodes, want), nil
 	})
-}
-
-// expected returns how many namespaces the kernel should find. The target has
-// just begun: nobody else has asked the drive yet.
-func (a *Attached) expected() (n int) {
-	for nsid := range a.Target.profile.Controller.NamespaceCount {
-		if ns := a.Target.drive.Namespace(nsid + 1); ns != nil && ns.Attached() {
-			n++
-		}
-	}
-	return n
 }
 
 // detach deletes the controller.

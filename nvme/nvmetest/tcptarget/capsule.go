@@ -56,7 +56,7 @@ func (q *queue) admit(cid uint16) (conflict bool, err error) {
 		return true, nil
 	}
 	if len(q.open) >= max(q.size, 1) {
-		return false, fatal(SequenceError, 8, "more than %d commands in a queue of that size", max(q.size, 1))
+		return false, fatal(fesSequence, 8, "more than %d commands in a queue of that size", max(q.size, 1))
 	}
 	q.open[cid] = true
 	return false, nil
@@ -134,19 +134,19 @@ func (q *queue) hostData(h *commonHeader) error {
 	x := q.receiving[p.CommandID]
 	switch {
 	case x == nil:
-		return fatal(InvalidHeaderField, 8, "H2CData for command %d, which waits for none", p.CommandID)
+		return fatal(fesHeaderField, 8, "H2CData for command %d, which waits for none", p.CommandID)
 	case p.Tag != p.CommandID:
-		return fatal(InvalidHeaderField, 10, "H2CData has the transfer tag %d, want that of the R2T, %d", p.Tag, p.CommandID)
+		return fatal(fesHeaderField, 10, "H2CData has the transfer tag %d, want that of the R2T, %d", p.Tag, p.CommandID)
 	case int64(p.Length) != int64(q.dataSize(h)):
-		return fatal(InvalidHeaderField, 16, "H2CData has %d bytes of data, and says %d", q.dataSize(h), p.Length)
+		return fatal(fesHeaderField, 16, "H2CData has %d bytes of data, and says %d", q.dataSize(h), p.Length)
 	case int64(p.Offset) != int64(x.received):
-		return fatal(DataOutOfRange, 12, "H2CData is at offset %d, want %d", p.Offset, x.received)
+		return fatal(fesOutOfRange, 12, "H2CData is at offset %d, want %d", p.Offset, x.received)
 	case int64(p.Length) > int64(len(x.data)-x.received):
-		return fatal(DataOutOfRange, 16, "H2CData has %d bytes, %d of the R2T are left", p.Length, len(x.data)-x.received)
+		return fatal(fesOutOfRange, 16, "H2CData has %d bytes, %d of the R2T are left", p.Length, len(x.data)-x.received)
 	}
 	end := x.received + int(p.Length)
 	if last := p.Flags&flagLast != 0; last != (end == len(x.data)) {
-		return fatal(InvalidHeaderField, 1, "H2CData up to byte %d of %d has LAST_PDU %v", end, len(x.data), last)
+		return fatal(fesHeaderField, 1, "H2CData up to byte %d of %d has LAST_PDU %v", end, len(x.data), last)
 	}
 	if x.fault.Drop == DropInTransfer {
 		return errDropped
@@ -163,7 +163,7 @@ func (q *queue) hostData(h *commonHeader) error {
 	switch a := q.association; {
 	case x.damaged:
 		return q.respond(p.CommandID, nvme.Completion{Status: nvme.StatusTransientTransport})
-	case !a.enabled():
+	case a == nil || !a.enabled(): // the host has disconnected the queue meanwhile
 		return q.respond(p.CommandID, nvme.Completion{Status: sequenceError})
 	default:
 		q.execute(a, x.entry, x.data, x.fault)
@@ -174,16 +174,12 @@ func (q *queue) hostData(h *commonHeader) error {
 // execute carries a command out in a goroutine of its own, and answers it, unless
 // the controller was reset meanwhile.
 func (q *queue) execute(a *association, e wire.SQE, data []byte, f Fault) {
-	which := nvme.IOQueue
-	if q.id == 0 {
-		which = nvme.AdminQueue
-		if nvme.Opcode(e.Opcode) == nvme.AdminKeepAlive {
-			a.alive()
-		}
+	cmd := command(&e, q.which(), data)
+	if cmd.Queue == nvme.AdminQueue && cmd.Opcode == nvme.AdminKeepAlive {
+		a.alive()
 	}
 	generation := a.generation()
 	q.t.wait.Go(func() {
-		cmd := command(&e, which, data)
 		done, err := a.submit(cmd, generation)
 		f.holdBack(a)
 		if a.generation() != generation {

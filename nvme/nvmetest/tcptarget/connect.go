@@ -121,14 +121,13 @@ func (q *queue) connect(e *wire.SQE, data []byte) nvme.Completion {
 // enter makes the association by an admin queue, or adds an I/O queue to it.
 func (q *queue) enter(c *connectCommand, d *connectData) (*association, nvme.Completion) {
 	if c.QueueID == 0 {
-		discovery := d.SubsystemNQN == discoveryNQN
 		switch {
 		case d.ControllerID != 0xffff: // the controllers are dynamic
 			return nil, invalidParameter(16, true)
-		case !discovery && !q.t.powered(): // the host may try again
+		case d.SubsystemNQN != discoveryNQN && !q.t.powered(): // the host may try again
 			return nil, nvme.Completion{Status: statusControllerBusy}
 		}
-		a := q.t.attach(q, hostKey(d), discovery)
+		a := q.t.attach(q, d)
 		if a == nil {
 			return nil, nvme.Completion{Status: statusControllerBusy}
 		}

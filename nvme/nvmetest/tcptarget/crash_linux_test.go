@@ -49,7 +49,7 @@ func TestKernelLetsGoOfADeadProcess(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := os.Lstat(dir)
 		return errors.Is(err, os.ErrNotExist)
-	}, 20*time.Second, 10*time.Millisecond)
+	}, patience, 10*time.Millisecond)
 	t.Logf("the kernel had let go of %s after %v", name, time.Since(killed).Round(100*time.Millisecond))
 }
 

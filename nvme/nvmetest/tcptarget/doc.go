@@ -21,8 +21,9 @@
 // a C2HTermReq, which tells the host where the mistake was. It never sends more
 // data than a command's SGL has room for.
 //
-// There is no authentication and no TLS, which are out of scope: a target listens on loopback unless it
-// is told otherwise, and whoever can connect can do anything to the drive.
+// There is no authentication and no TLS, which are out of scope: a target listens on
+// loopback unless it is told otherwise, and whoever can connect can do anything to
+// the drive.
 //
 // # Paths
 //
@@ -77,7 +78,14 @@
 //	activation without reset (AER)  holds I/O back until CSTS.PP is clear   state "resetting"
 //	ANA inaccessible, persistent    takes another path, by event or status  nothing
 //	loss, change
-//	... of all paths                keeps I/O until there is one            nothing
+//	... of all paths                keeps I/O until there is one: also      nothing
+//	                                where the loss is persistent
+//	... told by status alone        reads the ANA log, and sends it again,  nothing; with DNR: an error
+//	                                as often as it takes
+//	... from the beginning          makes no block device until there is    no block device
+//	                                a path
+//	ANA change, for 2 * ANATT       resets the controller; again after each nothing, by another path
+//	                                2 * ANATT, for as long as it lasts
 //
 // Of events the kernel tells by uevents (NVME_AEN=) those of errors, SMART, and the
 // I/O command set, and the change of a discovery log page; notices of namespaces,

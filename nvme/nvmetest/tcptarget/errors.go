@@ -1,63 +1,57 @@
 package tcptarget
 
-import (
-	"errors"
-	"fmt"
-)
+import "fmt"
 
-// ErrClosed says that the target is closed.
-var ErrClosed = errors.New("tcptarget: target closed")
-
-// FatalError is why a target ended a connection: what the host sent is not as
+// fatalError is why a target ended a connection: what the host sent is not as
 // NVMe/TCP has it. The C2HTermReq that the host gets has the same in it. NVMe TCP
 // Transport 1.0, 3.5.
-type FatalError struct {
-	Status FatalStatus
-	Offset uint32 // of the field in the PDU's header, in bytes, for InvalidHeaderField and UnsupportedParameter
+type fatalError struct {
+	Status fatalStatus
+	Offset uint32 // FEI: of the field in the PDU's header, in bytes; or the digest received
 	Reason string
 }
 
 // Error names the status, the place and the reason.
-func (e *FatalError) Error() string {
-	if e.Status == InvalidHeaderField || e.Status == UnsupportedParameter {
+func (e *fatalError) Error() string {
+	if e.Status == fesHeaderField || e.Status == fesUnsupported {
 		return fmt.Sprintf("tcptarget: %v at byte %d: %s", e.Status, e.Offset, e.Reason)
 	}
 	return fmt.Sprintf("tcptarget: %v: %s", e.Status, e.Reason)
 }
 
-// FatalStatus is the FES field of a termination request: NVMe TCP Transport 1.0,
-// 3.6.2.4.
-type FatalStatus uint16
+// fatalStatus is the FES field of a termination request, of either side: NVMe TCP
+// Transport 1.0, 3.6.2.4.
+type fatalStatus uint16
 
 // Fatal error statuses.
 const (
-	InvalidHeaderField   FatalStatus = 1
-	SequenceError        FatalStatus = 2
-	HeaderDigestError    FatalStatus = 3
-	DataOutOfRange       FatalStatus = 4
-	DataLimitExceeded    FatalStatus = 5
-	UnsupportedParameter FatalStatus = 6
+	fesHeaderField   fatalStatus = 1
+	fesSequence      fatalStatus = 2
+	fesHeaderDigest  fatalStatus = 3
+	fesOutOfRange    fatalStatus = 4
+	fesLimitExceeded fatalStatus = 5
+	fesUnsupported   fatalStatus = 6
 )
 
 // String names the status.
-func (s FatalStatus) String() string {
+func (s fatalStatus) String() string {
 	switch s {
-	case InvalidHeaderField:
+	case fesHeaderField:
 		return "invalid PDU header field"
-	case SequenceError:
+	case fesSequence:
 		return "PDU sequence error"
-	case HeaderDigestError:
+	case fesHeaderDigest:
 		return "header digest error"
-	case DataOutOfRange:
+	case fesOutOfRange:
 		return "data transfer out of range"
-	case DataLimitExceeded:
+	case fesLimitExceeded:
 		return "data transfer limit exceeded"
-	case UnsupportedParameter:
+	case fesUnsupported:
 		return "unsupported parameter"
 	}
 	return fmt.Sprintf("fatal error status %d", uint16(s))
 }
 
-func fatal(s FatalStatus, offset uint32, format string, args ...any) error {
-	return &FatalError{s, offset, fmt.Sprintf(format, args...)}
+func fatal(s fatalStatus, offset uint32, format string, args ...any) error {
+	return &fatalError{s, offset, fmt.Sprintf(format, args...)}
 }

@@ -2,11 +2,11 @@ package tcptarget
 
 import (
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/drivebay/drivebay/nvme"
 	"github.com/drivebay/drivebay/nvme/internal/wire"
+	"github.com/drivebay/drivebay/nvme/nvmetest/internal/inject"
 )
 
 // Fault says which commands get into trouble between the drive and the host, and
@@ -48,12 +48,7 @@ const (
 // Injected is a fault that is in force.
 type Injected struct {
 	target *Target
-	fault  *activeFault
-}
-
-type activeFault struct {
-	Fault
-	seen, struck int
+	active *inject.Active[Fault]
 }
 
 // Inject puts a fault in force. Of several that match a command, the one injected
@@ -61,45 +56,35 @@ type activeFault struct {
 func (t *Target) Inject(f Fault) *Injected {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	a := &activeFault{Fault: f}
-	t.faults = append(t.faults, a)
-	return &Injected{t, a}
+	return &Injected{t, t.faults.Add(f)}
 }
 
 // Remove ends the fault. Commands that it has struck stay so.
 func (i *Injected) Remove() {
 	i.target.mu.Lock()
 	defer i.target.mu.Unlock()
-	i.target.faults = slices.DeleteFunc(i.target.faults, func(a *activeFault) bool { return a == i.fault })
+	i.target.faults.Remove(i.active)
 }
 
 // Struck returns how often the fault has struck.
 func (i *Injected) Struck() int {
 	i.target.mu.Lock()
 	defer i.target.mu.Unlock()
-	return i.fault.struck
+	return i.active.Struck
 }
 
 // strike returns what goes wrong with a command: mostly nothing.
 func (q *queue) strike(a *association, e *wire.SQE) Fault {
-	which := nvme.IOQueue
-	if q.id == 0 {
-		which = nvme.AdminQueue
-	}
 	q.t.mu.Lock()
 	defer q.t.mu.Unlock()
-	for _, f := range q.t.faults {
-		if !f.Any && (f.Queue != which || f.Opcode != nvme.Opcode(e.Opcode)) || f.Controller != 0 && f.Controller != a.id {
-			continue
-		}
-		f.seen++
-		if f.seen <= f.After || f.Count > 0 && f.struck >= f.Count {
-			continue
-		}
-		f.struck++
-		return f.Fault
+	struck := q.t.faults.Strike(func(f *Fault) (bool, int, int) {
+		named := f.Any || f.Queue == q.which() && f.Opcode == nvme.Opcode(e.Opcode)
+		return named && (f.Controller == 0 || f.Controller == a.id), f.After, f.Count
+	})
+	if struck == nil {
+		return Fault{}
 	}
-	return Fault{}
+	return struck.Fault
 }
 
 // errDropped ends a connection that a fault drops.

@@ -103,6 +103,24 @@ func TestDisconnect(t *testing.T) {
 	require.Equal(t, nvme.Completion{Result: cstsReady}, h.property(false, propertyCommand{Offset: propertyCSTS}))
 }
 
+// TestDisconnectUnderATransfer sends a Write's data after the queue was deleted.
+func TestDisconnectUnderATransfer(t *testing.T) {
+	target, drive := serve(t, Options{}, nvmetest.Consumer())
+	admin(t, target, 0)
+	q := ioQueue(t, target, 1, 1, 0)
+	q.post(q.entry(nvme.Command{Opcode: nvme.IOWrite, NSID: 1}), nil, 512)
+	var r dataPDU
+	require.NoError(t, wire.Decode(q.read().header, r.walk))
+	q.post(q.entry(nvme.Command{Opcode: nvme.AdminFabrics, NSID: fabricsDisconnect}), nil, 0)
+	require.Zero(t, q.finish(nil).Status)
+	q.supply(r, pattern(512))
+	require.Equal(t, wire.CQE{CID: r.CommandID, SQHD: 3, Status: uint16(sequenceError) << 1}, q.finish(nil))
+	got := make([]byte, 512)
+	_, err := drive.Namespace(1).ReadAt(got, 0)
+	require.NoError(t, err)
+	require.Equal(t, make([]byte, 512), got, "it was not carried out")
+}
+
 // TestResetOfTheDriveReachesTheHost: a host that has not asked for it loses its
 // association.
 func TestResetOfTheDriveReachesTheHost(t *testing.T) {

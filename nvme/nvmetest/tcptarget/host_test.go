@@ -30,7 +30,7 @@ type pdu struct {
 	data   []byte
 }
 
-const hostTimeout = 10 * time.Second
+const hostTimeout = time.Minute
 
 func serve(t testing.TB, o Options, p nvmetest.Profile, changes ...func(*nvmetest.Profile)) (*Target, *nvmetest.Drive) {
 	t.Helper()
@@ -129,7 +129,7 @@ func (h *host) read() pdu {
 }
 
 // terminated reads a C2HTermReq, and the end.
-func (h *host) terminated() (FatalStatus, uint32) {
+func (h *host) terminated() (fatalStatus, uint32) {
 	h.t.Helper()
 	p := h.read()
 	require.Equal(h.t, typeC2HTermReq, p.Type)

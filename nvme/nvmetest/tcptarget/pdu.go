@@ -83,7 +83,7 @@ func (p *initPDU) walk(w *wire.Walker) {
 // termPDU is a termination request of either side: Figures 18 and 19.
 type termPDU struct {
 	commonHeader
-	Status FatalStatus
+	Status fatalStatus
 	Info   uint32 // FEI: offset of the bad field, or the digest received
 }
 
@@ -154,7 +154,7 @@ func (f framing) decodeCommon(b []byte, limit int) (h commonHeader, err error) {
 	}
 	size, known := headerSizes[h.Type]
 	if !known {
-		return h, fatal(InvalidHeaderField, 0, "PDU type is %#02x, want that of a host's PDU: 0, 2, 4 or 6", uint8(h.Type))
+		return h, fatal(fesHeaderField, 0, "PDU type is %#02x, want that of a host's PDU: 0, 2, 4 or 6", uint8(h.Type))
 	}
 	var want uint8
 	switch {
@@ -165,9 +165,9 @@ func (f framing) decodeCommon(b []byte, limit int) (h commonHeader, err error) {
 	}
 	switch {
 	case h.Flags != want:
-		return h, fatal(InvalidHeaderField, 1, "flags of PDU type %#02x are %#02x, want %#02x as was agreed on", uint8(h.Type), h.Flags, want)
+		return h, fatal(fesHeaderField, 1, "flags of PDU type %#02x are %#02x, want %#02x as was agreed on", uint8(h.Type), h.Flags, want)
 	case int(h.HeaderSize) != size:
-		return h, fatal(InvalidHeaderField, 2, "HLEN of PDU type %#02x is %d, want %d", uint8(h.Type), h.HeaderSize, size)
+		return h, fatal(fesHeaderField, 2, "HLEN of PDU type %#02x is %d, want %d", uint8(h.Type), h.HeaderSize, size)
 	}
 	return h, f.checkSize(&h, limit)
 }
@@ -178,21 +178,21 @@ func (f framing) checkSize(h *commonHeader, limit int) error {
 	switch {
 	case h.Type == typeH2CTermReq:
 		if h.Size < termSize || h.Size > termSize+maxTermData {
-			return fatal(InvalidHeaderField, 4, "PLEN of H2CTermReq is %d, want %d to %d", h.Size, termSize, termSize+maxTermData)
+			return fatal(fesHeaderField, 4, "PLEN of H2CTermReq is %d, want %d to %d", h.Size, termSize, termSize+maxTermData)
 		}
 	case h.Type == typeICReq || h.Type == typeCapsuleCmd && h.DataOffset == 0:
 		if h.DataOffset != 0 {
-			return fatal(InvalidHeaderField, 3, "PDO of ICReq is %d, want 0", h.DataOffset)
+			return fatal(fesHeaderField, 3, "PDO of ICReq is %d, want 0", h.DataOffset)
 		}
 		if int64(h.Size) != int64(head) {
-			return fatal(InvalidHeaderField, 4, "PLEN of PDU type %#02x without data is %d, want %d", uint8(h.Type), h.Size, head)
+			return fatal(fesHeaderField, 4, "PLEN of PDU type %#02x without data is %d, want %d", uint8(h.Type), h.Size, head)
 		}
 	default:
 		if int(h.DataOffset) != head { // CPDA is 0: padded to dwords
-			return fatal(InvalidHeaderField, 3, "PDO of PDU type %#02x is %d, want %d", uint8(h.Type), h.DataOffset, head)
+			return fatal(fesHeaderField, 3, "PDO of PDU type %#02x is %d, want %d", uint8(h.Type), h.DataOffset, head)
 		}
 		if n := int64(h.Size) - int64(head) - int64(f.tail()); n < 1 || n > int64(limit) {
-			return fatal(InvalidHeaderField, 4, "PDU type %#02x with a PLEN of %d has %d bytes of data, want 1 to %d", uint8(h.Type), h.Size, n, limit)
+			return fatal(fesHeaderField, 4, "PDU type %#02x with a PLEN of %d has %d bytes of data, want 1 to %d", uint8(h.Type), h.Size, n, limit)
 		}
 	}
 	return nil

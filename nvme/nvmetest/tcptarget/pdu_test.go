@@ -60,7 +60,7 @@ func FuzzPDUHeader(f *testing.F) {
 		fr := framing{headerDigest: header, dataDigest: data}
 		h, err := fr.decodeCommon(b, 8192)
 		if err != nil {
-			require.True(t, errors.As(err, new(*FatalError)), "%v", err)
+			require.True(t, errors.As(err, new(*fatalError)), "%v", err)
 			return
 		}
 		n := fr.dataSize(&h)

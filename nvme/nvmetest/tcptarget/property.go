@@ -89,6 +89,7 @@ func (a *association) configure(cc uint32) nvme.Status {
 	a.mu.Unlock()
 	if disabled && a.controller != nil {
 		a.controller.Reset(nvmetest.ControllerReset)
+		a.controller.SetHostID(a.hostID) // it is the association's
 	}
 	return nvme.StatusSuccess
 }

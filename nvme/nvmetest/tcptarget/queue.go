@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/drivebay/drivebay/nvme"
 	"github.com/drivebay/drivebay/nvme/internal/wire"
 )
 
@@ -53,10 +54,18 @@ func newQueue(t *Target, conn net.Conn) *queue {
 	}
 }
 
+// which is the kind of queue that it is to the drive.
+func (q *queue) which() nvme.Queue {
+	if q.id == 0 {
+		return nvme.AdminQueue
+	}
+	return nvme.IOQueue
+}
+
 // serve serves the connection to its end.
 func (q *queue) serve() {
 	err := q.run()
-	var f *FatalError
+	var f *fatalError
 	switch {
 	case errors.As(err, &f):
 		q.t.o.Logf("%v: queue %d: %v", q.conn.RemoteAddr(), q.id, err)
@@ -98,7 +107,7 @@ func (q *queue) run() error {
 		case typeH2CTermReq:
 			return q.hostTerminates(&h)
 		default:
-			err = fatal(SequenceError, 0, "ICReq on a connection that is initialized")
+			err = fatal(fesSequence, 0, "ICReq on a connection that is initialized")
 		}
 		if err != nil {
 			return err
@@ -137,7 +146,7 @@ func (q *queue) read() (h commonHeader, err error) {
 	if base := headerSizes[kind]; size > base {
 		got, want := binary.LittleEndian.Uint32(q.header[base:]), digest(q.header[:base])
 		if got != want {
-			return h, fatal(HeaderDigestError, got, "%#08x, want %#08x", got, want)
+			return h, fatal(fesHeaderDigest, got, "%#08x, want %#08x", got, want)
 		}
 	}
 	return q.decodeCommon(q.header[:], q.limit(kind))
@@ -173,7 +182,7 @@ func (q *queue) initialize() error {
 		return err
 	}
 	if h.Type != typeICReq {
-		return fatal(SequenceError, 0, "PDU type %#02x before ICReq", uint8(h.Type))
+		return fatal(fesSequence, 0, "PDU type %#02x before ICReq", uint8(h.Type))
 	}
 	var req initPDU
 	if err := wire.Decode(q.header[:icSize], req.walk); err != nil {
@@ -181,11 +190,11 @@ func (q *queue) initialize() error {
 	}
 	switch {
 	case req.Format != 0:
-		return fatal(UnsupportedParameter, 8, "PFV is %d, want 0", req.Format)
+		return fatal(fesUnsupported, 8, "PFV is %d, want 0", req.Format)
 	case req.Alignment > 31:
-		return fatal(InvalidHeaderField, 10, "HPDA is %d, want 0 to 31", req.Alignment)
+		return fatal(fesHeaderField, 10, "HPDA is %d, want 0 to 31", req.Alignment)
 	case req.Digests > 3:
-		return fatal(InvalidHeaderField, 11, "DGST is %#02x, want bits 0 and 1 alone", req.Digests)
+		return fatal(fesHeaderField, 11, "DGST is %#02x, want bits 0 and 1 alone", req.Digests)
 	}
 	resp := initPDU{commonHeader: commonHeader{Type: typeICResp, HeaderSize: icSize, Size: icSize},
 		Digests: req.Digests, Limit: uint32(q.t.o.MaxH2CData)}
@@ -198,7 +207,7 @@ func (q *queue) initialize() error {
 }
 
 // terminate tells the host what was wrong, and waits a while for it to close.
-func (q *queue) terminate(f *FatalError) {
+func (q *queue) terminate(f *fatalError) {
 	bad := q.header[:min(q.headerLen, maxTermData)]
 	p := termPDU{commonHeader: commonHeader{Type: typeC2HTermReq, HeaderSize: termSize}, Status: f.Status, Info: f.Offset}
 	if err := q.send(termSize, p.walk, bad); err != nil {

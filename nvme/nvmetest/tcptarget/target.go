@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/drivebay/drivebay/nvme/nvmetest"
+	"github.com/drivebay/drivebay/nvme/nvmetest/internal/inject"
 )
 
 // DefaultNQN is the name of the NVM subsystem of a profile that has none.
@@ -60,7 +61,9 @@ type Options struct {
 	// a host asks for.
 	HeaderDigest, DataDigest bool
 	// KeepAlive is after how long without a sign of life both sides of [Attach] give
-	// the other one up; 0 is 5 s. Whole seconds.
+	// the other one up; 0 is a minute, which a machine that is busy, or a debugger's
+	// breakpoint, does not reach. Whole seconds. A target whose process dies is missed
+	// at once.
 	KeepAlive time.Duration
 	// Reconnect is how long the kernel tries to reach a target again that has
 	// gone, before it removes the controller of [Attach]; 0 is 2 s. Whole seconds.
@@ -83,7 +86,7 @@ func (o *Options) complete(profile nvmetest.Profile) error {
 	setDefault(&o.InCapsule, defaultInCapsule)
 	setDefault(&o.MaxH2CData, defaultH2CData)
 	setDefault(&o.Queues, defaultQueues)
-	setDefault(&o.KeepAlive, 5*time.Second)
+	setDefault(&o.KeepAlive, time.Minute)
 	setDefault(&o.Reconnect, 2*time.Second)
 	setDefault(&o.ReadyTimeout, 30*time.Second)
 	if o.InCapsule < 0 {
@@ -141,7 +144,7 @@ type Target struct {
 	discovery    uint16                  // the last identifier of a discovery controller
 	discoverers  map[*association]struct{}
 	generation   uint64 // of the discovery log page
-	faults       []*activeFault
+	faults       inject.List[Fault]
 }
 
 // Listen begins to serve a drive, which stays the caller's. The drive should be

@@ -121,41 +121,41 @@ func TestFatalErrors(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		send   func(h *host) []byte
-		status FatalStatus
+		status fatalStatus
 		info   uint32
 	}{
-		{"type", change(0, 9), InvalidHeaderField, 0},
-		{"type of the target", change(0, 5), InvalidHeaderField, 0},
-		{"flags", change(1, 1), InvalidHeaderField, 1},
-		{"HLEN", change(2, 71), InvalidHeaderField, 2},
-		{"PDO", change(3, 76), InvalidHeaderField, 3},
-		{"PLEN", change(7, 0x80), InvalidHeaderField, 4},
-		{"capsule before ICReq", func(h *host) []byte { return h.encode(commandSize, capsule.walk, nil) }, SequenceError, 0},
-		{"second ICReq", func(h *host) []byte { return h.open(0, 0).encode(icSize, icreq.walk, nil) }, SequenceError, 0},
+		{"type", change(0, 9), fesHeaderField, 0},
+		{"type of the target", change(0, 5), fesHeaderField, 0},
+		{"flags", change(1, 1), fesHeaderField, 1},
+		{"HLEN", change(2, 71), fesHeaderField, 2},
+		{"PDO", change(3, 76), fesHeaderField, 3},
+		{"PLEN", change(7, 0x80), fesHeaderField, 4},
+		{"capsule before ICReq", func(h *host) []byte { return h.encode(commandSize, capsule.walk, nil) }, fesSequence, 0},
+		{"second ICReq", func(h *host) []byte { return h.open(0, 0).encode(icSize, icreq.walk, nil) }, fesSequence, 0},
 		{"PFV", func(h *host) []byte {
 			p := icreq
 			p.Format = 1
 			return h.encode(icSize, p.walk, nil)
-		}, UnsupportedParameter, 8},
+		}, fesUnsupported, 8},
 		{"HPDA", func(h *host) []byte {
 			p := icreq
 			p.Alignment = 32
 			return h.encode(icSize, p.walk, nil)
-		}, InvalidHeaderField, 10},
+		}, fesHeaderField, 10},
 		{"DGST", func(h *host) []byte {
 			p := icreq
 			p.Digests = 4
 			return h.encode(icSize, p.walk, nil)
-		}, InvalidHeaderField, 11},
+		}, fesHeaderField, 11},
 		{"header digest", func(h *host) []byte {
 			b := h.open(1, 0).encode(commandSize, capsule.walk, nil)
 			binary.LittleEndian.PutUint32(b[commandSize:], 0x01020304)
 			return b
-		}, HeaderDigestError, 0x01020304},
+		}, fesHeaderDigest, 0x01020304},
 		{"data for no command", func(h *host) []byte {
 			p := dataPDU{commonHeader: commonHeader{Type: typeH2CData, HeaderSize: dataHeaderSize}, Length: 4}
 			return h.open(0, 0).encode(dataHeaderSize, p.walk, make([]byte, 4))
-		}, InvalidHeaderField, 8},
+		}, fesHeaderField, 8},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			target, _ := serve(t, Options{}, nvmetest.Consumer())
@@ -174,13 +174,13 @@ func TestHostDataMustFitItsR2T(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		change func(p *dataPDU)
-		status FatalStatus
+		status fatalStatus
 		info   uint32
 	}{
-		{"tag", func(p *dataPDU) { p.Tag++ }, InvalidHeaderField, 10},
-		{"length", func(p *dataPDU) { p.Length++ }, InvalidHeaderField, 16},
-		{"offset", func(p *dataPDU) { p.Offset = 4 }, DataOutOfRange, 12},
-		{"last too early", func(p *dataPDU) { p.Flags = flagLast }, InvalidHeaderField, 1},
+		{"tag", func(p *dataPDU) { p.Tag++ }, fesHeaderField, 10},
+		{"length", func(p *dataPDU) { p.Length++ }, fesHeaderField, 16},
+		{"offset", func(p *dataPDU) { p.Offset = 4 }, fesOutOfRange, 12},
+		{"last too early", func(p *dataPDU) { p.Flags = flagLast }, fesHeaderField, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			target, drive := serve(t, Options{}, nvmetest.Consumer())
@@ -319,6 +319,25 @@ func TestStateOutlivesConnections(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, resets)
+}
+
+// TestHostIsThatOfConnect: the Host Identifier is that of Connect, which the host
+// cannot change, and lasts through resets.
+func TestHostIsThatOfConnect(t *testing.T) {
+	target, _ := serve(t, Options{}, nvmetest.Enterprise())
+	h := admin(t, target, 0)
+	want := testHost(target.NQN()).HostID
+	for range 2 {
+		id := make([]byte, 16)
+		done, _ := h.do(nvme.Command{Opcode: nvme.AdminGetFeatures, CDW10: uint32(nvme.FeatureHostID), CDW11: 1, Data: id})
+		require.Equal(t, nvme.Completion{Result: 1}, done)
+		require.Equal(t, want[:], id)
+		id[0]++
+		done, _ = h.do(nvme.Command{Opcode: nvme.AdminSetFeatures, CDW10: uint32(nvme.FeatureHostID), CDW11: 1, Data: id})
+		require.Equal(t, sequenceError.Code(), done.Status.Code())
+		require.Equal(t, nvme.Completion{}, h.property(true, propertyCommand{Offset: propertyCC, Value: ccEntrySizes}))
+		require.Equal(t, nvme.Completion{}, h.property(true, propertyCommand{Offset: propertyCC, Value: ccOn}))
+	}
 }
 
 func TestKeepAliveEndsTheAssociation(t *testing.T) {
