@@ -5,113 +5,46 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/drivebay/drivebay/fixture"
+	"github.com/drivebay/drivebay/integration/guests/internal/nvmecli"
 	"github.com/drivebay/drivebay/nvme"
 )
 
-// dataBytes are the features whose value is not a dword but data.
-var dataBytes = map[nvme.FeatureID]int{
-	nvme.FeatureLBARangeType: 4096, nvme.FeatureAutonomousPowerStates: 256, nvme.FeatureHostMemoryBuffer: 4096,
-	nvme.FeatureTimestamp: 8, nvme.FeaturePredictableLatency: 512, nvme.FeatureHostBehavior: 512, nvme.FeatureHostID: 8,
-}
-
-// An answer is what the drive says to Get Features or Set Features.
-type answer struct {
-	Value uint32
-	Err   error // see run
-}
-
-var valueText = regexp.MustCompile(`value:\s*(?:0x)?([0-9a-f]+)`)
-
-// get is Get Features by nvme-cli, of namespace 1 where it matters.
-func get(t *testing.T, path string, id nvme.FeatureID, selected uint8) answer {
+// both is the drive as nvme-cli and package nvme have it before them.
+func both(t *testing.T) *nvmecli.Drive {
 	t.Helper()
-	out, err := run(t, "get-feature", path, "-f", fmt.Sprint(uint8(id)), "-n", "1", "-s", fmt.Sprint(selected))
-	if err != nil {
-		return answer{Err: err}
-	}
-	m := valueText.FindStringSubmatch(out)
-	require.NotNil(t, m, out)
-	v, err := strconv.ParseUint(m[1], 16, 32)
-	require.NoError(t, err)
-	return answer{Value: uint32(v)}
+	c, path := drive(t)
+	return &nvmecli.Drive{Program: fixture.RequireTool(t, "nvme"), Device: path, Controller: c}
 }
 
-// Every feature of the specification, whether the drive has it or not: its
-// current, default and saved value and what can be done with it are what
-// nvme-cli gets, and so is the status of one that is refused.
+// Every feature of the specification is what nvme-cli gets.
 func TestFeatures(t *testing.T) {
-	c, path := drive(t)
-	ids := []nvme.FeatureID{
-		nvme.FeatureSoftwareProgress, nvme.FeatureHostID, nvme.FeatureReservationMask, nvme.FeatureReservationPersist,
-		nvme.FeatureWriteProtect, 0x1d, 0x1e, // flexible data placement
-	}
-	for id := nvme.FeatureArbitration; id <= nvme.FeatureSpinup; id++ {
-		ids = append(ids, id)
-	}
-	served := 0
-	for _, id := range ids {
-		capabilities, err := c.FeatureCapabilities(t.Context(), id, 1)
-		ours := answer{uint32(capabilities), cause(t, err)}
-		require.Equal(t, get(t, path, id, 3), ours, "capabilities of %v", id)
-		if ours.Err != nil {
-			continue
-		}
-		served++
-		for s := nvme.CurrentValue; s <= nvme.SavedValue; s++ {
-			f := &nvme.RawFeature{FeatureID: id, Data: make([]byte, dataBytes[id])}
-			err := c.ReadFeature(t.Context(), f, nvme.FeatureOptions{NSID: 1, Select: s})
-			require.Equal(t, get(t, path, id, uint8(s)), answer{f.Value, cause(t, err)}, "%v, select %d", id, s)
-		}
-	}
+	served, differences := both(t).FeatureDifferences(t.Context(), nvmecli.Features())
+	require.Empty(t, differences)
 	require.GreaterOrEqual(t, served, 12, "features that the drive has")
 }
 
 // What we set is what nvme-cli gets, and what it sets is what we get.
 func TestSetFeatures(t *testing.T) {
-	c, path := drive(t)
+	d := both(t)
 	events := nvme.NotifyNamespaceAttributes | 0x02
-	for _, tt := range []struct {
-		set    nvme.Feature
-		read   nvme.Feature // its selector
-		value  uint32       // as nvme-cli has it
-		theirs string       // further arguments
-	}{
-		{&nvme.TemperatureThreshold{Threshold: 340}, new(nvme.TemperatureThreshold), 340, "-n0"},
-		{&nvme.ErrorRecovery{Limit: 5, DeallocatedError: true}, new(nvme.ErrorRecovery), 0x10005, "-n1"},
-		{new(nvme.VolatileWriteCache), new(nvme.VolatileWriteCache), 0, "-n0"},
-		{&nvme.VolatileWriteCache{Enabled: true}, new(nvme.VolatileWriteCache), 1, "-n0"},
-		{&events, new(nvme.AsyncEvents), 0x102, "-n0"},
-		{new(nvme.CommandSetProfile), new(nvme.CommandSetProfile), 0, "-n0"},
+	for _, f := range []nvmecli.SetFeature{
+		{Set: &nvme.TemperatureThreshold{Threshold: 340}, Read: new(nvme.TemperatureThreshold), Value: 340},
+		{Set: &nvme.ErrorRecovery{Limit: 5, DeallocatedError: true}, Read: new(nvme.ErrorRecovery), Value: 0x10005, NSID: 1},
+		{Set: new(nvme.VolatileWriteCache), Read: new(nvme.VolatileWriteCache), Value: 0},
+		{Set: &nvme.VolatileWriteCache{Enabled: true}, Read: new(nvme.VolatileWriteCache), Value: 1},
+		{Set: &events, Read: new(nvme.AsyncEvents), Value: 0x102},
+		{Set: new(nvme.CommandSetProfile), Read: new(nvme.CommandSetProfile), Value: 0},
 	} {
-		t.Run(tt.set.ID().String(), func(t *testing.T) {
-			o := nvme.FeatureOptions{NSID: uint32(tt.theirs[2] - '0')}
-			before := get(t, path, tt.set.ID(), 0)
-			require.NoError(t, c.WriteFeature(t.Context(), tt.set, o))
-			require.Equal(t, answer{Value: tt.value}, get(t, path, tt.set.ID(), 0))
-
-			setByCLI(t, path, tt.set.ID(), tt.theirs, before.Value)
-			require.Equal(t, before, get(t, path, tt.set.ID(), 0))
-			setByCLI(t, path, tt.set.ID(), tt.theirs, tt.value)
-			require.NoError(t, c.ReadFeature(t.Context(), tt.read, o))
-			require.Equal(t, tt.set, tt.read)
-			setByCLI(t, path, tt.set.ID(), tt.theirs, before.Value)
-		})
+		t.Run(f.Set.ID().String(), func(t *testing.T) { require.NoError(t, d.SetBothWays(t.Context(), f)) })
 	}
-}
-
-func setByCLI(t *testing.T, path string, id nvme.FeatureID, nsid string, value uint32) {
-	t.Helper()
-	_, err := run(t, "set-feature", path, "-f", fmt.Sprint(uint8(id)), nsid, "-v", fmt.Sprint(value))
-	require.NoError(t, err)
 }
 
 // What cannot be set is refused us for the same reason as nvme-cli: by the drive,

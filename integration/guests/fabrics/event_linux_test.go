@@ -37,7 +37,7 @@ func TestNamespaceComesAndGoes(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := d.Attached.NamespaceNode(2)
 		return err != nil
-	}, 20*time.Second, 5*time.Millisecond)
+	}, patience, 5*time.Millisecond)
 	_, err = f.ReadAt(make([]byte, 4096), 1<<20)
 	require.ErrorIs(t, err, io.EOF, "what has it open")
 	_, err = d.Attached.NamespaceNode(1)
@@ -47,7 +47,7 @@ func TestNamespaceComesAndGoes(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := d.Attached.NamespaceNode(2)
 		return err == nil
-	}, 20*time.Second, 5*time.Millisecond)
+	}, patience, 5*time.Millisecond)
 }
 
 // TestFormatIsSeen formats by another way than the kernel's ioctl: the event makes
@@ -63,7 +63,7 @@ func TestFormatIsSeen(t *testing.T) {
 	require.Equal(t, "512", size())
 	other := nvme.NewController(d.Emulated.Controller(2))
 	require.NoError(t, other.Format(t.Context(), nvme.FormatOptions{NSID: 1, Format: 5}))
-	require.Eventually(t, func() bool { return size() == "4096" }, 20*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return size() == "4096" }, patience, 5*time.Millisecond)
 	require.Equal(t, fmt.Sprint(d.Emulated.Namespace(1).Size()), strings.TrimSpace(run(t, "blockdev", "--getsize64", node(t, d))))
 }
 
@@ -103,14 +103,10 @@ func TestPowerComesBack(t *testing.T) {
 	dev := openDirect(t, node(t, d), 0)
 	require.NoError(t, dev.write(1, 0))
 	d.Emulated.PowerOff()
-	require.Eventually(t, func() bool { return attribute(t, d, "state") == "connecting" }, 20*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return attribute(t, d, "state") == "connecting" }, patience, time.Millisecond)
 	done := make(chan error, 1)
 	go func() { done <- dev.write(2, 0) }()
-	select {
-	case err := <-done:
-		t.Fatalf("a write to a drive that is off ends: %v", err)
-	case <-time.After(100 * time.Millisecond):
-	}
+	waits(t, done)
 	d.Emulated.PowerOn()
 	require.NoError(t, <-done)
 }
@@ -138,7 +134,7 @@ func TestHangAndRelease(t *testing.T) {
 		_, err := dev.read(0)
 		done <- err
 	}()
-	require.Eventually(t, func() bool { return hang.Hanging() == 1 }, 20*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return hang.Hanging() == 1 }, patience, time.Millisecond)
 	hang.Release()
 	require.NoError(t, <-done)
 	require.Equal(t, before, resets(d))

@@ -4,13 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -88,76 +85,6 @@ func readEstimates(page map[string]any) {
 	}
 	if status, ok := page["sstat"].(map[string]any); ok {
 		delete(status, "status")
-	}
-}
-
-// A step of a session with nvme-cli: a command line, with the device after the
-// command, and what it has to print.
-type step struct {
-	args  string
-	want  []string
-	fails bool
-	then  time.Duration // lets the drive's time pass afterwards
-}
-
-func TestSessions(t *testing.T) {
-	dir := t.TempDir()
-	image, bad := filepath.Join(dir, "image"), filepath.Join(dir, "bad")
-	require.NoError(t, os.WriteFile(image, nvmetest.Firmware{Revision: "3.0.0"}.Image(), 0o600))
-	require.NoError(t, os.WriteFile(bad, make([]byte, 8192), 0o600))
-	for name, steps := range map[string][]step{
-		"firmware": {
-			{args: "fw-download -f " + bad + " -x 4096", want: []string{"success"}},
-			{args: "fw-commit -s 3 -a 1", want: []string{"(0x6107)"}, fails: true},
-			{args: "fw-download -f " + image + " -x 16384", want: []string{"success"}},
-			{args: "fw-commit -s 1 -a 1", want: []string{"(0x6106)"}, fails: true},
-			{args: "fw-commit -s 3 -a 1", want: []string{"Success committing firmware action:1 slot:3"}},
-			{args: "fw-log", want: []string{"afi  : 0x32", "3.0.0"}},
-			{args: "reset"},
-			{args: "fw-log", want: []string{"afi  : 0x3", "3.0.0"}},
-			{args: "id-ctrl", want: []string{"fr        : 3.0.0"}},
-			{args: "fw-commit -s 2 -a 3", want: []string{"Success"}, then: 10 * time.Second},
-			{args: "id-ctrl", want: []string{"fr        : 2.0.0"}},
-		},
-		"format": {
-			{args: "format -n 1 -l 11 --force", want: []string{"(0x610a)"}, fails: true},
-			{args: "format -n 1 -l 5 --force", want: []string{"Success formatting namespace:1"}},
-			{args: "id-ns -n 1", want: []string{"nsze    : 0x20000", "lbaf  5 : ms:0   lbads:12 rp:0 (in use)"}},
-		},
-		"sanitize": {
-			{args: "sanitize -a 2"},
-			{args: "sanitize-log", want: []string{"(SPROG) :  0"}, then: 5 * time.Minute},
-			{args: "sanitize-log", want: []string{"(SPROG) :  32768"}},
-			{args: "fw-log", want: []string{"(0x201d)"}, fails: true, then: 5 * time.Minute},
-			{args: "sanitize-log", want: []string{"(SPROG) :  65535"}},
-		},
-		"self-test": {
-			{args: "device-self-test -n 1 -s 1", want: []string{"Short Device self-test started"}, then: 30 * time.Second},
-			{args: "self-test-log", want: []string{"Current operation  : 0x1", "Current Completion : 25%"}},
-			{args: "device-self-test -n 1 -s 1", want: []string{"(0x611d)"}, fails: true},
-			{args: "device-self-test -n 1 -s 15", want: []string{"Aborting device self-test operation"}},
-			{args: "self-test-log", want: []string{"Operation Result             : 0x1", "Self Test Code               : 1"}},
-		},
-		"features": {
-			{args: "set-feature -f 4 -v 0x150", want: []string{"set-feature:0x04", "value:0x00000150"}},
-			{args: "get-feature -f 4", want: []string{"0x00000150"}},
-			{args: "get-feature -f 0x77", want: []string{"(0x6002)"}, fails: true},
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			fixture.RequireKernelNVMe(t)
-			quiet(t)
-			d := fixture.NVMe(t, fixture.ViaKernel(), fixture.DriveProfile(nvmetest.Enterprise(), func(p *nvmetest.Profile) { p.FormatTime = 30 * time.Second }))
-			for _, s := range steps {
-				args := strings.Fields(s.args)
-				out, err := cli(t, append([]string{args[0], d.Attached.Node()}, args[1:]...)...)
-				require.Equal(t, s.fails, err != nil, "nvme %s: %v\n%s", s.args, err, out)
-				for _, want := range s.want {
-					require.Contains(t, out, want, "nvme %s", s.args)
-				}
-				d.Emulated.Advance(s.then)
-			}
-		})
 	}
 }
 

@@ -2,7 +2,7 @@ package fabrics
 
 import (
 	"bytes"
-	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,7 +15,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/drivebay/drivebay/fixture"
+	"github.com/drivebay/drivebay/integration/guests/internal/nvmecli"
 )
+
+// patience is how long tests wait for what the kernel does in seconds, on a machine
+// that may be busy.
+const patience = 2 * time.Minute
 
 // node returns the block device of the drive's namespace 1.
 func node(t *testing.T, d *fixture.NVMeDrive) string {
@@ -54,6 +59,18 @@ func (d *directIO) read(off int64) (byte, error) {
 	return d.buf[0], err
 }
 
+// writeOrRead writes a byte, or wants to read another.
+func (d *directIO) writeOrRead(write bool, b, want byte, off int64) error {
+	if write {
+		return d.write(b, off)
+	}
+	got, err := d.read(off)
+	if err == nil && got != want {
+		return fmt.Errorf("read %d, want %d", got, want)
+	}
+	return err
+}
+
 // attribute returns an attribute of a controller in sysfs.
 func attribute(t *testing.T, d *fixture.NVMeDrive, name string) string {
 	t.Helper()
@@ -76,7 +93,7 @@ func parameter(t *testing.T, name, value string) {
 // live waits until the kernel's driver has the controller up.
 func live(t *testing.T, d *fixture.NVMeDrive) {
 	t.Helper()
-	require.Eventually(t, func() bool { return attribute(t, d, "state") == "live" }, 20*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return attribute(t, d, "state") == "live" }, patience, 5*time.Millisecond)
 }
 
 // run runs a program.
@@ -87,13 +104,20 @@ func run(t *testing.T, name string, args ...string) string {
 	return string(out)
 }
 
-// cli runs nvme-cli and returns what it prints, to whichever stream.
+// cli runs nvme-cli; see nvmecli.Run.
 func cli(t *testing.T, args ...string) (string, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	out, err := exec.CommandContext(ctx, fixture.RequireTool(t, "nvme"), args...).CombinedOutput()
-	return string(out), err
+	return nvmecli.Run(t.Context(), fixture.RequireTool(t, "nvme"), args...)
+}
+
+// waits wants I/O not to end by itself.
+func waits(t *testing.T, done <-chan error) {
+	t.Helper()
+	select {
+	case err := <-done:
+		t.Fatalf("I/O ends, and should wait: %v", err)
+	case <-time.After(100 * time.Millisecond):
+	}
 }
 
 // mount mounts a device for the length of the test, or until the function that is

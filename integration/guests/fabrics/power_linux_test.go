@@ -115,7 +115,7 @@ func TestDiskImage(t *testing.T) {
 	device := node(t, d)
 	run(t, "sfdisk", "--verify", device)
 	root := device + "p2"
-	require.Eventually(t, func() bool { _, err := os.Stat(root); return err == nil }, 20*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { _, err := os.Stat(root); return err == nil }, patience, 5*time.Millisecond)
 	run(t, "e2fsck", "-fn", root)
 	dir, unmount := mount(t, root, "ext4")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), []byte("through the kernel"), 0o644))
@@ -131,16 +131,14 @@ func TestFio(t *testing.T) {
 		runtime = "3s"
 	}
 	d := fixture.NVMe(t, fixture.ViaKernel(), fixture.DriveProfile(nvmetest.Consumer(), smallDrive),
-		fixture.TargetOptions(tcptarget.Options{
-			HeaderDigest: true, DataDigest: true,
-			KeepAlive: time.Minute, // the machine may be busy for longer than the usual 5 s
-		}))
+		fixture.TargetOptions(tcptarget.Options{HeaderDigest: true, DataDigest: true}))
 	quiet(t)
+	says := kernelSays(t)
 	out := run(t, "fio", "--name=mixed", "--filename="+node(t, d), "--rw=randrw", "--bsrange=4k-128k", "--direct=1", "--ioengine=psync",
 		"--thread", "--numjobs=1", "--size=60M", "--verify=crc32c", "--verify_fatal=1", "--time_based", "--runtime="+runtime,
 		"--verify_backlog=64", "--randrepeat=1", "--fsync=32", "--output-format=normal")
 	require.Contains(t, out, "err= 0")
-	t.Log(out)
+	t.Logf("%s\nthe kernel says of it: %q", out, says())
 }
 
 // TestDD writes through the page cache, and reads what it has written.

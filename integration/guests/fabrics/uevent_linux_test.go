@@ -37,7 +37,7 @@ func of(t *testing.T, d *fixture.NVMeDrive) *uevents { return listen(t, d.Attach
 // wait waits for a uevent that has a variable, such as "NVME_EVENT=connected".
 func (u *uevents) wait(t *testing.T, want string) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	b := make([]byte, 64<<10)
 	for {
 		left := time.Until(deadline)

@@ -8,15 +8,57 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"os/exec"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/drivebay/drivebay/nvme"
 )
+
+// statusText is how nvme-cli writes the status of a command that has failed.
+var statusText = regexp.MustCompile(`NVMe status: .*\(0x([0-9a-f]+)\)`)
+
+// Run runs nvme-cli, whose path is given, and returns what it prints, to whichever
+// stream. The error of a command that has failed is the [nvme.Status] that the drive
+// has answered with, or os.ErrPermission where the kernel has kept it from the drive.
+func Run(ctx context.Context, program string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, program, args...)
+	out, err := cmd.CombinedOutput()
+	if m := statusText.FindSubmatch(out); m != nil {
+		status, err := strconv.ParseUint(string(m[1]), 16, 16)
+		if err != nil {
+			return string(out), err
+		}
+		return string(out), nvme.Status(status)
+	}
+	switch {
+	case err == nil:
+		return string(out), nil
+	case bytes.Contains(out, []byte("Permission denied")):
+		return string(out), os.ErrPermission
+	}
+	return string(out), fmt.Errorf("%v: %w: %s", cmd.Args, err, out)
+}
+
+// Cause makes of an error of package nvme what [Run] returns.
+func Cause(err error) error {
+	var e *nvme.CommandError
+	switch {
+	case errors.As(err, &e):
+		return e.Status
+	case errors.Is(err, os.ErrPermission):
+		return os.ErrPermission
+	}
+	return err
+}
 
 // Page runs nvme-cli, whose path is given, and returns what it prints as JSON.
 // Numbers stay as they are written.
-func Page(ctx context.Context, nvme string, args ...string) (any, error) {
-	cmd := exec.CommandContext(ctx, nvme, append(args, "-o", "json")...)
+func Page(ctx context.Context, program string, args ...string) (any, error) {
+	cmd := exec.CommandContext(ctx, program, append(args, "-o", "json")...)
 	out, err := cmd.Output()
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 		return nil, fmt.Errorf("%v: %w: %s", cmd.Args, err, exit.Stderr)
