@@ -54,32 +54,24 @@ func bootsByLoader(t *testing.T, k *kernel.Kernel) {
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", out)
+	t.Run("systemd-boot, unified image, Secure Boot", func(t *testing.T) { bootsSecurely(t, k, example) })
 	for _, tc := range []struct {
 		name    string
 		changes []change
+		sectors []int
 		uefi    bool
 		want    string
 	}{
-		{"systemd-boot, unified image", nil, true, "booted by UEFI: console=ttyS0 panic=-1 quiet loader=unified"},
-		{"systemd-boot, separate files", startedByType1, true, "panic=-1 quiet loader=separate"},
-		{"unified image alone", startedByFirmware, true, "booted by UEFI: console=ttyS0 panic=-1 quiet loader=unified"},
-		{"GRUB", nil, false, "booted by BIOS: BOOT_IMAGE=/vmlinuz console=ttyS0 panic=-1 quiet loader=grub"},
-		{"GRUB, hybrid MBR", withHybridMBR, false, "booted by BIOS: BOOT_IMAGE=/vmlinuz console=ttyS0 panic=-1 quiet loader=grub"},
+		// Of 512, it is started with Secure Boot above.
+		{"systemd-boot, unified image", nil, []int{4096}, true, "booted by UEFI: console=ttyS0 panic=-1 no_timer_check quiet loader=unified"},
+		{"systemd-boot, separate files", startedByType1, []int{512, 4096}, true, "panic=-1 no_timer_check quiet loader=separate"},
+		{"unified image alone", startedByFirmware, []int{512, 4096}, true, "booted by UEFI: console=ttyS0 panic=-1 no_timer_check quiet loader=unified"},
+		{"GRUB", nil, []int{512}, false, "booted by BIOS: BOOT_IMAGE=/vmlinuz console=ttyS0 panic=-1 no_timer_check quiet loader=grub"},
+		{"GRUB, hybrid MBR", withHybridMBR, []int{512}, false, "booted by BIOS: BOOT_IMAGE=/vmlinuz console=ttyS0 panic=-1 no_timer_check quiet loader=grub"},
 	} {
-		sectors := []int{512}
-		if tc.uefi {
-			sectors = append(sectors, 4096)
-		}
-		for _, sector := range sectors {
+		for _, sector := range tc.sectors {
 			t.Run(tc.name+", sectors of "+strconv.Itoa(sector), func(t *testing.T) {
-				changes := tc.changes
-				if sector == 4096 {
-					changes = slices.Concat(changes, with4096)
-				}
-				disk := filepath.Join(t.TempDir(), "disk.img")
-				out, err := exec.CommandContext(t.Context(), example, "-kernel", k.Image, "-spec", changedSpec(t, changes), "-o", disk).CombinedOutput()
-				require.NoError(t, err, "%s", out)
-				m := vm.Machine{Devices: []vm.Device{&vm.NVMe{ID: "disk", Namespaces: []vm.Namespace{{BlockSize: sector, Disk: vm.Disk{Path: disk}}}}}}
+				m := vm.Machine{Devices: []vm.Device{exampleDisk(t, "disk", k, example, sector, tc.changes)}}
 				if tc.uefi {
 					m.Firmware, m.Variables = firmware, variables
 				}
@@ -87,6 +79,23 @@ func bootsByLoader(t *testing.T, k *kernel.Kernel) {
 			})
 		}
 	}
+}
+
+// exampleDisk builds the example's disk with sectors of a size and some changes.
+func exampleDisk(t *testing.T, id string, k *kernel.Kernel, example string, sector int, changes []change) vm.Device {
+	if sector == 4096 {
+		changes = slices.Concat(changes, with4096)
+	}
+	disk := filepath.Join(t.TempDir(), "disk.img")
+	command(t, example, "-kernel", k.Image, "-spec", changedSpec(t, changes), "-o", disk)
+	return &vm.NVMe{ID: id, Namespaces: []vm.Namespace{{BlockSize: sector, Disk: vm.Disk{Path: disk}}}}
+}
+
+// command runs a program.
+func command(t *testing.T, name string, args ...string) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput()
+	require.NoError(t, err, "%s %v: %s", name, args, out)
 }
 
 // changedSpec writes the example's description, with changes, into a file.
