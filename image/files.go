@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 
+	"github.com/drivebay/drivebay/image/erofs"
 	"github.com/drivebay/drivebay/image/ext4"
 	"github.com/drivebay/drivebay/image/fat"
 	"github.com/drivebay/drivebay/image/squashfs"
@@ -24,14 +25,14 @@ var readers = map[string]func(r io.ReaderAt, size int64) (reader, error){
 	"ext2": readExt, "ext3": readExt, "ext4": readExt,
 	"vfat":     func(r io.ReaderAt, size int64) (reader, error) { return fat.Open(r, size) },
 	"squashfs": func(r io.ReaderAt, size int64) (reader, error) { return squashfs.Open(r, size) },
+	"erofs":    func(r io.ReaderAt, size int64) (reader, error) { return erofs.Open(r, size) },
 }
 
 func readExt(r io.ReaderAt, size int64) (reader, error) { return ext4.Open(r, size) }
 
-// FS returns the files of a partition: of ext2, ext3, ext4, FAT and squashfs by
-// [ext4.Open], [fat.Open] and [squashfs.Open], with all that these hold; of ISO
-// 9660 by go-diskfs.
-// All others are an [ErrFormat], as is a volume that cannot be read. It is good
+// FS returns the files of a partition: of ext2, ext3, ext4, FAT, squashfs and EROFS
+// by [ext4.Open], [fat.Open], [squashfs.Open] and [erofs.Open], with all that these
+// hold; of ISO 9660 by go-diskfs. All others are an [ErrFormat], as is a volume that cannot be read. It is good
 // until the disk is closed.
 //
 // [filetree.FromFS] makes a tree of it, which filetree.Diff compares with a source.
@@ -56,8 +57,8 @@ func (d *Disk) FS(number int) (fs.FS, error) {
 }
 
 // Measure fills in Used and Files of the partitions whose formats tell: ext2, ext3,
-// ext4, FAT and squashfs. Of a FAT it reads all directories. What cannot be read is left as
-// it is, and the error says why, for each partition.
+// ext4, FAT, squashfs and EROFS. Of a FAT it reads all directories. What cannot be read
+// is left as it is, and the error says why, for each partition.
 func (d *Disk) Measure() error {
 	var errs []error
 	for i := range d.Partitions {

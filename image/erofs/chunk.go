@@ -1,7 +1,6 @@
 package erofs
 
 import (
-	"encoding/binary"
 	"fmt"
 	"math/bits"
 
@@ -91,11 +90,11 @@ func (p *plan) chunk(n filetree.Node, flat int64) (best chunking, ok bool, err e
 // putChunks writes the table of a file whose data begins at block start.
 func (p *plan) putChunks(b []byte, n filetree.Node, c chunking, start int64) {
 	for i := range c.count {
-		binary.LittleEndian.PutUint32(b[i*chunkEntryLen:], nullBlock)
+		le.PutUint32(b[i*chunkEntryLen:], nullBlock)
 	}
 	for r := range chunkRuns(n, p.blockSize<<c.bits) {
 		for i := r.start; i < r.end; i++ {
-			binary.LittleEndian.PutUint32(b[i*chunkEntryLen:], uint32(start))
+			le.PutUint32(b[i*chunkEntryLen:], uint32(start))
 			start += 1 << c.bits
 		}
 	}

@@ -3,6 +3,7 @@ package erofs
 import (
 	"bytes"
 	"iter"
+	"slices"
 
 	"github.com/drivebay/drivebay/image/filetree"
 )
@@ -83,22 +84,14 @@ func (b *dirBlock) put(out []byte) {
 	b.dirents, b.names = b.dirents[:0], b.names[:0]
 }
 
-// fileType returns the type of a file in an entry, as include/linux/fs_types.h has
-// it.
+// fileTypes are the types of files by those that entries have for them
+// (include/linux/fs_types.h).
+var fileTypes = [...]uint16{
+	1: filetree.ModeRegular, 2: filetree.ModeDir, 3: filetree.ModeChar, 4: filetree.ModeBlock,
+	5: filetree.ModeFIFO, 6: filetree.ModeSocket, 7: filetree.ModeSymlink,
+}
+
+// fileType returns the type of a file in an entry.
 func fileType(n filetree.Node) uint8 {
-	switch n.UnixMode() & filetree.ModeType {
-	case filetree.ModeRegular:
-		return 1
-	case filetree.ModeDir:
-		return 2
-	case filetree.ModeChar:
-		return 3
-	case filetree.ModeBlock:
-		return 4
-	case filetree.ModeFIFO:
-		return 5
-	case filetree.ModeSocket:
-		return 6
-	}
-	return 7 // a symbolic link
+	return uint8(slices.Index(fileTypes[:], n.UnixMode()&filetree.ModeType))
 }

@@ -1,5 +1,6 @@
 // Package erofs writes EROFS file systems: read-only, without compression, laid out
 // for the kernel to read a file in one go, with everything that Linux knows of files.
+// And it reads those that somebody has made, as long as they are not compressed.
 //
 // A [FileSystem] says what there is to be. Its Plan decides where everything goes, and
 // the plan's Write streams the volume front to back:
@@ -58,7 +59,21 @@
 // attributes of the namespaces user, trusted and security and POSIX ACLs, with values of
 // at most 65,535 bytes. Equal files and blocks are not looked for, since Plan reads no
 // contents. Compression, further devices, long prefixes of attributes and filters for
-// their names are not written, and nothing is read here.
+// their names are not written.
+//
+// # Reading
+//
+// [Open] reads what this package and mkfs.erofs write: inodes of either length, blocks
+// of 512 bytes to 64 KiB, contents in one piece, with tails behind inodes and in chunks.
+// It is an io/fs.FS of the files:
+//
+//	files, err := erofs.Open(f, size)
+//	...
+//	b, err := fs.ReadFile(files, "etc/hostname")
+//
+// Compressed contents, attributes with long prefixes, contents on further devices, and
+// volumes with numbers of 48 bits or with their metadata in a file are refused, each as
+// a [volume.ErrFeature].
 //
 // The format is that of Linux 6.12, fs/erofs/erofs_fs.h.
 package erofs

@@ -9,6 +9,9 @@ import (
 	"github.com/drivebay/drivebay/image/volume"
 )
 
+// format is the name that blkid has for it.
+const format = "erofs"
+
 // FileSystem describes an EROFS file system. Its zero value is an empty one, with
 // blocks of 4 KiB.
 type FileSystem struct {

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -26,16 +24,6 @@ func plan(t testing.TB, fs *erofs.FileSystem) volume.Plan {
 	p, err := fs.Plan(t.Context(), geometry(0))
 	require.NoError(t, err)
 	return p
-}
-
-// bytesOf returns what a plan writes.
-func bytesOf(t testing.TB, p volume.Plan) []byte {
-	t.Helper()
-	name := filepath.Join(t.TempDir(), "image")
-	writePlan(t, p, name)
-	b, err := os.ReadFile(name)
-	require.NoError(t, err)
-	return b
 }
 
 // one is a tree of one file.

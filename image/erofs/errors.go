@@ -14,6 +14,8 @@ var (
 	// ErrOption reports a field of a [FileSystem], or a geometry, that is out of
 	// range.
 	ErrOption = errors.New("bad option")
+	// ErrNotEROFS reports a volume that [Open] finds to be no EROFS.
+	ErrNotEROFS = errors.New("no EROFS")
 )
 
 // fileError names the file of an error.

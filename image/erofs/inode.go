@@ -1,7 +1,6 @@
 package erofs
 
 import (
-	"encoding/binary"
 	"hash/crc32"
 	"math/bits"
 
@@ -82,7 +81,7 @@ func (p *plan) putSuperblock(meta []byte) {
 	}
 	s.put(meta[superOffset:])
 	end := (superOffset/p.blockSize + 1) * p.blockSize
-	binary.LittleEndian.PutUint32(meta[superOffset+4:], crc32c(meta[superOffset:end]))
+	le.PutUint32(meta[superOffset+4:], crc32c(meta[superOffset:end]))
 }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

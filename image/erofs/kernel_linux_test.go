@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,6 +14,7 @@ import (
 	"github.com/drivebay/drivebay/fixture"
 	"github.com/drivebay/drivebay/image/erofs"
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/sample"
 )
 
 func TestKernelSeesEverything(t *testing.T) {
@@ -47,10 +49,7 @@ func requireNumbers(t *testing.T, dir string) {
 	got := make([]byte, 700000+20)
 	_, err = f.ReadAt(got, 99<<30-10)
 	require.NoError(t, err)
-	want := make([]byte, len(got))
-	for i := range 700000 {
-		want[10+i] = byte((99<<30+int64(i))%251) + 1
-	}
+	want := slices.Concat(make([]byte, 10), sample.SparseBytes(filetree.Range{Offset: 99 << 30, Length: 700000}), make([]byte, 10))
 	require.Equal(t, want, got)
 }
 

@@ -16,7 +16,8 @@ import (
 )
 
 const (
-	minBlockSize     = 512
+	minBlockBits     = 9
+	minBlockSize     = 1 << minBlockBits
 	maxBlockSize     = 4096
 	defaultBlockSize = 4096
 	// maxBlocks is one less than what 32 bits can tell apart: the last is no block.
@@ -93,7 +94,7 @@ func (p *plan) checkOptions(sector int) error {
 func (p *plan) fit(size int64) error {
 	need := p.blocks * p.blockSize
 	if size != 0 && size < need {
-		return &volume.SizeError{Format: "erofs", Size: size, Need: need, Resource: "bytes"}
+		return &volume.SizeError{Format: format, Size: size, Need: need, Resource: "bytes"}
 	}
 	p.size = cmp.Or(size, need)
 	return nil
@@ -110,7 +111,7 @@ func (p *plan) Replan(_ context.Context, g volume.Geometry) (volume.Plan, error)
 // Info implements [volume.Plan].
 func (p *plan) Info() volume.Info {
 	return volume.Info{
-		Format: "erofs",
+		Format: format,
 		Label:  p.label,
 		UUID:   p.uuid.String(),
 		Size:   p.size,

@@ -24,6 +24,8 @@ func TestStructures(t *testing.T) {
 			"Magic": {0, 4}, "Checksum": {4, 4}, "Compat": {8, 4}, "BlockBits": {12, 1}, "ExtraSlots": {13, 1}, "RootNID": {14, 2},
 			"Inodes": {16, 8}, "BuildTime": {24, 8}, "BuildTimeNsec": {32, 4}, "Blocks": {36, 4}, "MetaBlock": {40, 4}, "XattrBlock": {44, 4},
 			"UUID": {48, 16}, "Label": {64, 16}, "Incompat": {80, 4},
+			"Compressions": {84, 2}, "ExtraDevices": {86, 2}, "DeviceSlot": {88, 2}, "DirBlockBits": {90, 1}, "Prefixes": {91, 1}, "PrefixStart": {92, 4},
+			"PackedNID": {96, 8}, "XattrFilter": {104, 1}, "Reserved": {105, 23},
 		}, nil},
 		{"erofs_inode_compact", func(s any, b []byte) { s.(*inode).putCompact(b) }, inode{}, map[string][2]int{
 			"layout": {0, 2}, "xattrCount": {2, 2}, "mode": {4, 2}, "links": {6, 2}, "size": {8, 4}, "data": {16, 4}, "number": {20, 4},
@@ -79,6 +81,37 @@ func place(b []byte) [2]int {
 		}
 	}
 	return place
+}
+
+// What is read is what has been written. Fields that a compact inode has in 16 or 32
+// bits, or not at all, fit these.
+func TestTake(t *testing.T) {
+	b := make([]byte, extendedLen)
+	compact := inode{layout: layoutInline, xattrCount: 2, mode: 3, links: 4, size: 5, data: 6, number: 7, uid: 8, gid: 9}
+	compact.putCompact(b)
+	var got inode
+	got.takeCompact(b)
+	require.Equal(t, compact, got)
+
+	extended := inode{
+		layout: layoutChunks, xattrCount: math.MaxUint16, mode: math.MaxUint16, links: math.MaxUint32, size: math.MaxUint64, data: math.MaxUint32,
+		number: 1, uid: math.MaxUint32, gid: math.MaxUint32, modTime: math.MaxUint64, modNsec: math.MaxUint32,
+	}
+	extended.putExtended(b)
+	got = inode{}
+	got.takeExtended(b)
+	require.Equal(t, extended, got)
+
+	entry := dirent{nid: math.MaxUint64, nameAt: math.MaxUint16, fileType: math.MaxUint8}
+	entry.put(b)
+	var gotEntry dirent
+	gotEntry.take(b)
+	require.Equal(t, entry, gotEntry)
+
+	attr := xattrEntry{nameLen: 1, index: 2, valueLen: 0x304}
+	var gotAttr xattrEntry
+	gotAttr.take(attr.append(nil))
+	require.Equal(t, attr, gotAttr)
 }
 
 // The layout is above the bit that tells an extended inode (EROFS_I_DATALAYOUT_BIT).

@@ -2,13 +2,12 @@ package erofs
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/xattr"
 )
 
 // Limits of extended attributes.
@@ -18,20 +17,8 @@ const (
 	maxXattrs     = xattrHeaderLen + 4*(math.MaxUint16-1) // bytes behind an inode
 )
 
-// xattrPrefixes are the beginnings of names that the format numbers. The ACLs' are
-// whole names, and their values those of the system calls.
-var xattrPrefixes = []struct {
-	prefix string
-	index  uint8
-}{
-	{"user.", 1},
-	{"system.posix_acl_access", 2},
-	{"system.posix_acl_default", 3},
-	{"trusted.", 4},
-	{"security.", 6},
-}
-
-// attr is an extended attribute as EROFS has it.
+// attr is an extended attribute as EROFS has it. Values of access control lists are
+// those of the system calls.
 type attr struct {
 	index uint8
 	name  string // without the prefix
@@ -40,28 +27,31 @@ type attr struct {
 
 // newAttr turns an attribute of the tree into one of EROFS.
 func newAttr(x filetree.Xattr) (attr, error) {
-	for _, p := range xattrPrefixes {
-		name, ok := strings.CutPrefix(x.Name, p.prefix)
-		acl := p.index == 2 || p.index == 3
-		if !ok || acl != (name == "") {
-			continue
-		}
-		if len(x.Value) > maxXattrValue {
-			return attr{}, fmt.Errorf("extended attribute %s: %w: value of %d bytes, want at most %d", x.Name, ErrUnsupported, len(x.Value), maxXattrValue)
-		}
-		return attr{p.index, name, x.Value}, nil
+	index, name, ok := xattr.Split(x.Name)
+	switch {
+	case !ok:
+		return attr{}, fmt.Errorf("extended attribute %s: %w: want %s", x.Name, ErrUnsupported, xattr.Names)
+	case len(x.Value) > maxXattrValue:
+		return attr{}, fmt.Errorf("extended attribute %s: %w: value of %d bytes, want at most %d", x.Name, ErrUnsupported, len(x.Value), maxXattrValue)
 	}
-	return attr{}, fmt.Errorf("extended attribute %s: %w: want user, trusted, security or a POSIX ACL", x.Name, ErrUnsupported)
+	return attr{index, name, x.Value}, nil
+}
+
+func (a *attr) entry() xattrEntry {
+	return xattrEntry{nameLen: uint8(len(a.name)), index: a.index, valueLen: uint16(len(a.value))}
 }
 
 // size returns the bytes that the attribute takes.
-func (a *attr) size() int { return (xattrEntryLen + len(a.name) + len(a.value) + 3) &^ 3 }
+func (a *attr) size() int {
+	e := a.entry()
+	return e.size()
+}
 
-// append appends erofs_xattr_entry with its name and value to b.
+// append appends the attribute with its name and value to b.
 func (a *attr) append(b []byte) []byte {
-	end := len(b) + a.size()
-	b = append(b, uint8(len(a.name)), a.index)
-	b = binary.LittleEndian.AppendUint16(b, uint16(len(a.value)))
+	e := a.entry()
+	end := len(b) + e.size()
+	b = e.append(b)
 	b = append(b, a.name...)
 	b = append(b, a.value...)
 	return append(b, 0, 0, 0)[:end]
@@ -159,7 +149,7 @@ func (s *sharing) bodyOf(n filetree.Node) ([]byte, error) {
 			continue
 		}
 		b[4]++ // h_shared_count
-		b = binary.LittleEndian.AppendUint32(b, id)
+		b = le.AppendUint32(b, id)
 	}
 	for _, a := range own {
 		b = a.append(b)

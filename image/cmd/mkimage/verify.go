@@ -84,7 +84,8 @@ func printVerdict(e env, differences []string) error {
 
 // holds is what the formats that are read here hold of files.
 var holds = map[string]filetree.DiffOptions{
-	"ext4": {Aspects: filetree.DefaultAspects},
+	"ext4":  {Aspects: filetree.DefaultAspects},
+	"erofs": {Aspects: filetree.DefaultAspects},
 	"vfat": {
 		Aspects:        filetree.AspectName | filetree.AspectType | filetree.AspectModTime | filetree.AspectSize | filetree.AspectContent,
 		TimeResolution: 2 * time.Second,
