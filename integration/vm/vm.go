@@ -62,8 +62,9 @@ func (v *VM) ConsoleBytes() int64 {
 
 // Serial returns the host's end of a serial port besides the console, from 1 to
 // [Machine.Serial]: the guest's is /dev/ttyS1 and so on, of ARM64 /dev/ttyS0 and so
-// on, where the console is /dev/ttyAMA0. What the guest wrote to it can be read after
-// the machine's end as well. It belongs to the machine: [VM.Kill] closes it.
+// on, where the console is /dev/ttyAMA0. It has to be read: a guest whose bytes are not
+// taken waits, some hundred bytes later. What it wrote can be read after the machine's
+// end as well. The port belongs to the machine: [VM.Kill] closes it.
 func (v *VM) Serial(number int) *os.File { return v.serial[number-1] }
 
 // Execute runs a QMP command: arguments and result are what JSON can hold, or nil.
