@@ -65,8 +65,9 @@ func TestRefusedFiles(t *testing.T) {
 func TestTooManyHardLinks(t *testing.T) {
 	tr := one(t, "file", filetree.Entry{})
 	for i := range 65000 {
-		_, err := tr.Link(fmt.Sprintf("links/%d", i), "file")
-		require.NoError(t, err)
+		if _, err := tr.Link(fmt.Sprintf("links/%d", i), "file"); err != nil {
+			t.Fatal(err)
+		}
 	}
 	_, err := (&ext4.FileSystem{Tree: tr}).Plan(t.Context(), geometry(0))
 	require.ErrorContains(t, err, "65001 hard links, want at most 65000")

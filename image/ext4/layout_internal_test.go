@@ -123,14 +123,16 @@ func TestLayoutCoversTheVolume(t *testing.T) {
 					all[m.start] = m.end
 				}
 				for _, f := range l.free {
-					require.NotContains(t, all, f.start)
+					_, ok := all[f.start]
+					require.False(t, ok, "block %d is in a table, and free", f.start)
 					all[f.start] = f.end
 				}
 				require.Len(t, all, len(l.meta)+len(l.free))
 				pos := l.first
 				for range all {
-					require.Contains(t, all, pos)
-					pos = all[pos]
+					end, ok := all[pos]
+					require.True(t, ok, "block %d is neither in a table nor free", pos)
+					pos = end
 				}
 				require.Equal(t, l.blocks, pos)
 			}
