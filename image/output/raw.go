@@ -1,5 +1,11 @@
 package output
 
+import (
+	"os"
+
+	"github.com/drivebay/drivebay/image/volume"
+)
+
 // Raw writes a disk as it is, sparsely.
 type Raw struct {
 	f    File
@@ -21,6 +27,9 @@ func (r *Raw) WriteAt(p []byte, off int64) (int, error) {
 	}
 	return r.f.WriteAt(p, off)
 }
+
+// Take passes a file on that holds what the disk begins with: see [volume.Taker].
+func (r *Raw) Take(f *os.File, size int64) (bool, error) { return volume.Take(r.f, f, size) }
 
 // Finish does nothing: the disk is complete when all is written.
 func (r *Raw) Finish() error { return nil }

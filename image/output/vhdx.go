@@ -1,6 +1,7 @@
 package output
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -16,6 +17,9 @@ type VHDXOptions struct {
 	// BlockSize is the unit of allocation in bytes, a power of two from 1 MiB to
 	// 256 MiB. Zero is 1 MiB, what Microsoft advises for Linux.
 	BlockSize int64
+	// SectorSize is that of the disk in bytes, 512 or 4096. Zero is 512. QEMU reads
+	// no disks of 4096.
+	SectorSize int
 	// ID is the disk's identifier, of which all others in the file are derived.
 	ID uuid.UUID
 }
@@ -50,18 +54,17 @@ type VHDX struct {
 	end     int64    // where the next block goes
 }
 
-// NewVHDX returns a writer of a disk of size bytes to f, a multiple of 512. Its
-// sectors are of 512 bytes: of others there is nobody to judge the file, QEMU reads
-// none.
+// NewVHDX returns a writer of a disk of size bytes to f, whole sectors.
 func NewVHDX(f File, size int64, o VHDXOptions) (*VHDX, error) {
-	if o.BlockSize == 0 {
-		o.BlockSize = vhdxUnit
-	}
+	o.BlockSize = cmp.Or(o.BlockSize, vhdxUnit)
+	o.SectorSize = cmp.Or(o.SectorSize, sectorSize)
 	switch {
+	case o.SectorSize != 512 && o.SectorSize != 4096:
+		return nil, &OptionError{"vhdx", "sector size", o.SectorSize, "512 or 4096"}
 	case o.BlockSize < vhdxUnit || o.BlockSize > 256<<20 || o.BlockSize&(o.BlockSize-1) != 0:
 		return nil, &OptionError{"vhdx", "block size", o.BlockSize, "a power of two from 1048576 to 268435456"}
-	case size <= 0 || size%sectorSize != 0 || size > vhdxMaxSize:
-		return nil, &OptionError{"vhdx", "size", size, fmt.Sprintf("a multiple of 512, at most %d", int64(vhdxMaxSize))}
+	case size <= 0 || size%int64(o.SectorSize) != 0 || size > vhdxMaxSize:
+		return nil, &OptionError{"vhdx", "size", size, fmt.Sprintf("a multiple of %d, at most %d", o.SectorSize, int64(vhdxMaxSize))}
 	}
 	v := &VHDX{f: f, size: size, options: o, blocks: make([]uint64, ceilDiv(size, o.BlockSize))}
 	for i := range v.blocks {
@@ -74,7 +77,7 @@ func NewVHDX(f File, size int64, o VHDXOptions) (*VHDX, error) {
 // perChunk returns how many blocks are followed by an entry for a bitmap, which is
 // for disks that are based on others.
 func (v *VHDX) perChunk() int64 {
-	return vhdxChunk * sectorSize / v.options.BlockSize
+	return vhdxChunk * int64(v.options.SectorSize) / v.options.BlockSize
 }
 
 // tableSize returns the size of the region of the block allocation table.
@@ -189,7 +192,7 @@ func (v *VHDX) metadata() []byte {
 		{"caa16737-fa36-4d43-b3b6-33f0aa44e76b", required, le.AppendUint64(nil, uint64(v.options.BlockSize))}, // with flags: none
 		{"2fa54224-cd1b-4876-b211-5dbed83bf4b8", required | ofDisk, le.AppendUint64(nil, uint64(v.size))},
 		{"beca12ab-b2e6-4523-93ef-c309e000c746", required | ofDisk, vhdxGUID(v.options.ID)},
-		{"8141bf1d-a96f-4709-ba47-f233a8faab5f", required | ofDisk, le.AppendUint32(nil, sectorSize)},
+		{"8141bf1d-a96f-4709-ba47-f233a8faab5f", required | ofDisk, le.AppendUint32(nil, uint32(v.options.SectorSize))},
 		{"cda348c7-445d-4471-9cc9-e9885251c556", required | ofDisk, le.AppendUint32(nil, 4096)}, // physical
 	} {
 		table = append(table, vhdxGUID(uuid.MustParse(item.id))...)

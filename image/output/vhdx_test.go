@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/drivebay/drivebay/fixture"
 	"github.com/drivebay/drivebay/image/output"
 )
 
@@ -34,6 +37,41 @@ func TestVHDX(t *testing.T) {
 			require.Contains(t, run(t, "qemu-img", "compare", "-f", "raw", "-F", "vhdx", writeRaw(t, tc.disk), f.Name()), "Images are identical.")
 		})
 	}
+}
+
+// pyvhdi reads a file by libvhdi: the sizes of the disk and of its sectors, and what
+// is at some offsets.
+const pyvhdi = `
+import pyvhdi, sys
+f = pyvhdi.file()
+f.open(sys.argv[1])
+print(f.get_media_size(), f.get_bytes_per_sector())
+for off in sys.argv[2:]:
+    print(f.read_buffer_at_offset(3, int(off)).hex())
+`
+
+// TestVHDXOf4096 has libvhdi read a disk with sectors of 4096 bytes, which QEMU does
+// not. An entry for a bitmap comes after each 32 GiB.
+func TestVHDXOf4096(t *testing.T) {
+	module := "/usr/lib/python3/dist-packages/pyvhdi*.so"
+	if found, _ := filepath.Glob(module); len(found) > 0 {
+		module = found[0] // its name tells for which Python it is
+	}
+	fixture.RequireFile(t, module)
+	const size = 70 << 30
+	f := create(t, "disk.vhdx")
+	v, err := output.NewVHDX(f, size, output.VHDXOptions{SectorSize: 4096})
+	require.NoError(t, err)
+	args := []string{"-c", pyvhdi, f.Name()}
+	want := fmt.Sprintln(int64(size), 4096)
+	for i, off := range []int64{0, 32<<30 - 4096, 32 << 30, 64<<30 - 4096, 64 << 30, size - 4096} {
+		_, err := v.WriteAt(bytes.Repeat([]byte{byte(i + 1)}, 4096), off)
+		require.NoError(t, err)
+		args = append(args, strconv.FormatInt(off, 10), strconv.FormatInt((off+1<<20)%size, 10))
+		want += strings.Repeat(fmt.Sprintf("%02x", i+1), 3) + "\n000000\n"
+	}
+	require.NoError(t, v.Finish())
+	require.Equal(t, want, run(t, "/usr/bin/python3", args...))
 }
 
 // TestVHDXOfManyBlocks has a table with entries for bitmaps between those for
@@ -74,6 +112,8 @@ func TestVHDXRefuses(t *testing.T) {
 		want string
 	}{
 		{513, output.VHDXOptions{}, "vhdx: size 513: want a multiple of 512, at most 70368744177664"},
+		{512, output.VHDXOptions{SectorSize: 4096}, "vhdx: size 512: want a multiple of 4096, at most 70368744177664"},
+		{mib, output.VHDXOptions{SectorSize: 1024}, "vhdx: sector size 1024: want 512 or 4096"},
 		{mib, output.VHDXOptions{BlockSize: 3 * mib}, "vhdx: block size 3145728: want a power of two from 1048576 to 268435456"},
 	} {
 		_, err := output.NewVHDX(create(t, "disk"), tc.size, tc.o)

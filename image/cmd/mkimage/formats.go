@@ -37,7 +37,7 @@ var formats = []*format{
 	{name: "qcow2", suffix: ".qcow2", open: openQCOW2},
 	vhd,
 	{name: "vhd-dynamic", open: openDynamicVHD, anyOrder: true, grain: output.VHDGrain, sectors: []int{512}},
-	{name: "vhdx", suffix: ".vhdx", open: openVHDX, anyOrder: true, sectors: []int{512}},
+	{name: "vhdx", suffix: ".vhdx", open: openVHDX, anyOrder: true},
 }
 
 // vhd is the fixed VHD.
@@ -76,7 +76,7 @@ func openDynamicVHD(f file, p *image.Plan, _ *formatOptions) (output.Writer, err
 }
 
 func openVHDX(f file, p *image.Plan, _ *formatOptions) (output.Writer, error) {
-	return output.NewVHDX(f, p.Size, output.VHDXOptions{ID: volume.Derive(p.ID, "vhdx")})
+	return output.NewVHDX(f, p.Size, output.VHDXOptions{SectorSize: p.SectorSize, ID: volume.Derive(p.ID, "vhdx")})
 }
 
 // formatNames returns what --format may be.

@@ -124,7 +124,7 @@ Builds the disk that SPEC describes and writes it to OUT, which is
     disk.qcow2     for QEMU; what is zero takes no room
     disk.vhd       for Azure: the raw image with a footer, sparse. The disk grows
                    to a multiple of 1 MiB; it has to have sectors of 512 bytes.
-    disk.vhdx      for Hyper-V; what is zero takes no room; sectors as above
+    disk.vhdx      for Hyper-V; what is zero takes no room
     -              standard output: all bytes of the image, zeros as well.
     /dev/sdX       a disk, with --device only. ALL THAT IS ON IT IS LOST. It
                    must not be mounted or otherwise in use. Without a size in
