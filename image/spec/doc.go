@@ -110,6 +110,9 @@
 //   - tails: which ends of files, behind their last whole block, a squashfs packs
 //     together: small for those of files of less than a block, always or never.
 //     Left out, it is small.
+//   - deduplicate: true has files of the same content share their blocks in an
+//     EROFS, for which those of the same length are read twice. A squashfs does so
+//     always.
 //   - page-size: that of the machine that will use a swap space. Left out, it is
 //     4KiB.
 //   - options: a list of further arguments for the program that makes it, mkfs.xfs,
@@ -148,7 +151,7 @@
 // The keys of each format:
 //
 //   - btrfs: label, uuid, files, drop-unsupported, options
-//   - erofs: label, uuid, files, block-size
+//   - erofs: label, uuid, files, block-size, deduplicate
 //   - exfat: label, volume-id, options
 //   - ext4: label, uuid, files, block-size, inodes, journal, reserved
 //   - grub-core: file

@@ -87,10 +87,10 @@ var formats = map[string]format{
 		},
 	},
 	"erofs": {
-		keys: []string{"label", "uuid", "files", "block-size"},
+		keys: []string{"label", "uuid", "files", "block-size", "deduplicate"},
 		content: func(_ *Spec, c *Content, files *filetree.Tree) (volume.Content, error) {
 			block, err := asInt("block-size", c.BlockSize)
-			return &erofs.FileSystem{Tree: files, Label: c.Label, UUID: c.UUID, BlockSize: block}, err
+			return &erofs.FileSystem{Tree: files, Label: c.Label, UUID: c.UUID, BlockSize: block, Deduplicate: c.Deduplicate}, err
 		},
 	},
 	"iso9660": {

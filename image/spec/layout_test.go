@@ -87,7 +87,7 @@ partitions:
   content: {format: exfat, label: e, volume-id: 1234-abcd}
 - content: {format: squashfs, block-size: 64KiB, compression: gzip, level: 9, drop-unsupported: true}
 - content: {format: squashfs, compression: lz4, tails: always}
-- content: {format: erofs, label: r, uuid: 8f1c2c3e-0000-4000-8000-000000000007, block-size: 512}
+- content: {format: erofs, label: r, uuid: 8f1c2c3e-0000-4000-8000-000000000007, block-size: 512, deduplicate: true}
 - content: {format: swap, label: s, uuid: 8f1c2c3e-0000-4000-8000-000000000005, page-size: 64KiB}
 blobs:
 - {name: boot, offset: 64KiB, file: boot.img}
@@ -122,7 +122,7 @@ blobs:
 			{Size: 1 << 20, Content: &mkfs.FileSystem{Type: mkfs.ExFAT, Label: "e", UUID: uuid.UUID{0x12, 0x34, 0xab, 0xcd}}},
 			{Content: &squashfs.FileSystem{BlockSize: 65536, Compression: squashfs.Gzip, Level: 9, Drop: true}},
 			{Content: &squashfs.FileSystem{Compression: squashfs.LZ4, Tails: squashfs.TailsAlways}},
-			{Content: &erofs.FileSystem{Label: "r", UUID: uuid.MustParse("8f1c2c3e-0000-4000-8000-000000000007"), BlockSize: 512}},
+			{Content: &erofs.FileSystem{Label: "r", UUID: uuid.MustParse("8f1c2c3e-0000-4000-8000-000000000007"), BlockSize: 512, Deduplicate: true}},
 			{Content: &swap.Space{Label: "s", UUID: uuid.MustParse("8f1c2c3e-0000-4000-8000-000000000005"), PageSize: 65536}},
 		},
 		Blobs: []image.Blob{{Name: "boot", Offset: 64 << 10}},

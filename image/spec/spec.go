@@ -75,6 +75,7 @@ type Content struct {
 	Compression     squashfs.Compression `yaml:"compression"`
 	Level           int                  `yaml:"level"`
 	Tails           squashfs.Tails       `yaml:"tails"`
+	Deduplicate     bool                 `yaml:"deduplicate"`
 	PageSize        Size                 `yaml:"page-size"`
 	Options         []string             `yaml:"options"`
 	Joliet          bool                 `yaml:"joliet"`

@@ -49,6 +49,14 @@ func TestBuildDefinitions(t *testing.T) {
 	require.Error(t, err)
 	require.Contains(t, out, "etc/hostname")
 
+	more := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(more, "20-more.conf"), []byte("[Partition]\nType=srv\n"), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(more, "30-last.conf"), []byte("[Partition]\nType=var\n"), 0o644))
+	out, _, err = mkimage(t, "plan", dir, "--root", root, "--definitions", more)
+	require.NoError(t, err)
+	require.Regexp(t, `(?s) home .* var `, out)
+	require.NotContains(t, out, "srv", "the first directory has another of its name")
+
 	out, _, err = mkimage(t, "plan", dir, "--root", root)
 	require.NoError(t, err)
 	require.Contains(t, out, "home", "as large as all need")
@@ -67,6 +75,7 @@ func TestDefinitionsAreChecked(t *testing.T) {
 	}{
 		{[]string{"plan", dir, "--root", root, "--size=9MiB"}, 1, dir + ": partitions: disk: content needs"},
 		{[]string{"plan", example, "--private-key=key.pem"}, 2, "--private-key key.pem: want it with a directory of definitions only"},
+		{[]string{"plan", example, "--definitions", "a", "--definitions=b"}, 2, "--definitions a --definitions b: want it with a directory of definitions only"},
 		{[]string{"plan", example, "--root", root}, 2, "--root " + root + ": want it with a directory of definitions only"},
 		{[]string{"plan", dir, "--seed=1"}, 2, `invalid value "1" for flag -seed: want a UUID that is not all zeros`},
 		{[]string{"plan", dir, "--size=0"}, 2, "want more than 0"},

@@ -71,6 +71,8 @@ func TestVHDIsWhole(t *testing.T) {
 	spec = writeSpec(t, "sector-size: 4096\npartitions: [{size: 1MiB}]\n")
 	_, _, err = mkimage(t, "build", spec, "-o", name)
 	require.EqualError(t, err, "format vhd with sectors of 4096 bytes: want 512")
+	_, _, err = mkimage(t, "build", spec, "-o", filepath.Join(t.TempDir(), "disk.vhdx"))
+	require.NoError(t, err)
 }
 
 // TestBmap has bmaptool copy an image, by which it verifies all checksums.
@@ -104,11 +106,21 @@ func TestSplit(t *testing.T) {
 	}
 }
 
+// TestSplitNames wants the names that a spec gives, and no file for "-".
+func TestSplitNames(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "disk.img")
+	spec := writeSpec(t, "partitions: [{name: a, size: 1MiB, split: first_1.0}, {name: b, size: 1MiB, split: \"-\"}, {size: 1MiB}]\n")
+	_, _, err := mkimage(t, "build", "-q", spec, "-o", out, "--split")
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{"disk.img", "disk.first_1.0.raw", "disk.3.raw"}, names(t, filepath.Dir(out)))
+}
+
 // TestSplitRefuses wants no file to be written twice, or to where it does not belong.
 func TestSplitRefuses(t *testing.T) {
 	for _, tc := range []struct{ spec, want string }{
 		{"partitions: [{name: a, size: 1MiB}, {name: a, size: 1MiB}]\n", "two outputs would be called "},
 		{"partitions: [{name: ../a, size: 1MiB}]\n", `--split: partition 1 is called "../a": want a name that a file can have`},
+		{"partitions: [{name: a, size: 1MiB, split: x/y}]\n", `:1:43: partition "a": split "x/y": want a name that a file can have, or - for none`},
 	} {
 		dir := t.TempDir()
 		_, _, err := mkimage(t, "build", writeSpec(t, tc.spec), "-o", filepath.Join(dir, "disk.img"), "--split")
