@@ -28,9 +28,9 @@ func quiet(t *testing.T, but ...string) {
 	})
 }
 
-// withoutKnownBug leaves out, and logs, a warning with its trace that Linux 6.1 was
-// once seen to have of its own queue of work: see the documentation of package
-// tcptarget. Other kernels have no such excuse.
+// withoutKnownBug leaves out, and logs, a warning with its trace that Linux 6.1 has of
+// a keep-alive which nobody has stopped, as a54a93d0e359 does in Linux 6.11: see the
+// documentation of package tcptarget. Other kernels have no such excuse.
 func withoutKnownBug(t *testing.T, lines []kernelLine) []kernelLine {
 	t.Helper()
 	var uts unix.Utsname

@@ -26,6 +26,7 @@ type association struct {
 	limit     int // I/O queues
 	cc        uint32
 	ready     bool // CSTS.RDY was seen
+	scanned   bool // the host has looked for namespaces
 	count     uint64
 	ended     bool
 	keepAlive time.Duration
@@ -179,8 +180,41 @@ func (a *association) forget(why string) {
 	if t.associations[a.id] == a {
 		delete(t.associations, a.id)
 	}
+	t.stir()
+}
+
+// scan is that the host looks for namespaces, which it does when it has all its
+// queues.
+func (a *association) scan() {
+	a.mu.Lock()
+	first := !a.scanned
+	a.scanned = true
+	a.mu.Unlock()
+	if first {
+		a.t.mu.Lock()
+		defer a.t.mu.Unlock()
+		a.t.stir()
+	}
+}
+
+// stir lets those look again who wait for an association. The target is locked.
+func (t *Target) stir() {
 	close(t.changed)
 	t.changed = make(chan struct{})
+}
+
+// connecting reports whether a host has enabled a controller, and not looked for
+// namespaces yet. It may be another once changed is closed.
+func (t *Target) connecting(controller uint16) (changed <-chan struct{}, yes bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	a := t.associations[controller]
+	if a == nil {
+		return t.changed, false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return t.changed, a.cc&ccEnable != 0 && !a.scanned
 }
 
 // generation counts the controller's resets: a command of an older one is not

@@ -18,6 +18,7 @@ import (
 const (
 	attachTimeout = time.Minute
 	detachTimeout = time.Minute
+	settleTimeout = 5 * time.Second
 	sysfsPoll     = 2 * time.Millisecond
 )
 
@@ -155,8 +156,29 @@ func (a *Attached) waitLive(ctx context.Context) error {
 	})
 }
 
+// settle waits until the kernel has done with a connection that it is making. Linux
+// 6.1 must not be told to delete a controller that is live, and whose keep-alive it
+// is about to begin: nothing would end that any more, and its timer fires in memory
+// that was freed. See the documentation of the package.
+func (a *Attached) settle() {
+	deadline := time.NewTimer(settleTimeout)
+	defer deadline.Stop()
+	for {
+		changed, busy := a.Target.connecting(a.controller.ID())
+		if !busy {
+			return
+		}
+		select {
+		case <-changed:
+		case <-deadline.C:
+			return
+		}
+	}
+}
+
 // detach deletes the controller.
 func (a *Attached) detach() error {
+	a.settle()
 	dir := "/sys/class/nvme/" + a.name
 	err := os.WriteFile(dir+"/delete_controller", []byte("1"), 0)
 	if errors.Is(err, os.ErrNotExist) {

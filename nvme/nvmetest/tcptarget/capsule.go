@@ -175,8 +175,12 @@ func (q *queue) hostData(h *commonHeader) error {
 // the controller was reset meanwhile.
 func (q *queue) execute(a *association, e wire.SQE, data []byte, f Fault) {
 	cmd := command(&e, q.which(), data)
-	if cmd.Queue == nvme.AdminQueue && cmd.Opcode == nvme.AdminKeepAlive {
+	switch {
+	case cmd.Queue != nvme.AdminQueue:
+	case cmd.Opcode == nvme.AdminKeepAlive:
 		a.alive()
+	case cmd.Opcode == nvme.AdminIdentify && nvme.CNS(cmd.CDW10) == nvme.CNSActiveNamespaces:
+		a.scan()
 	}
 	generation := a.generation()
 	q.t.wait.Go(func() {

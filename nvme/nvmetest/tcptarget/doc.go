@@ -92,9 +92,14 @@
 // firmware and ANA it handles itself, and tells nobody. A connection that is back is
 // NVME_EVENT=connected.
 //
-// Linux 6.1 was seen once, in half a dozen runs of the suite, to warn in insert_work
-// (kernel/workqueue.c) of a timer that fires for work which is not pending, after
-// controllers had come and gone in quick succession. 6.12 was not.
+// Linux 6.1 was seen, a few times in dozens of runs, to warn in insert_work
+// (kernel/workqueue.c) of a timer that fires for work which is not pending, and once
+// to panic in __run_timers, where controllers had come and gone in quick succession.
+// By its source this is the timer of the keep-alive of a controller that was freed:
+// deleted after it had become live, and before nvme_start_ctrl began the keep-alive,
+// which nvme_stop_ctrl had stopped by then. Since Linux 6.11 nvme_uninit_ctrl stops it
+// (commit a54a93d0e359, "nvme: move stopping keep-alive into nvme_uninit_ctrl()");
+// 6.1 has not got that. [Attached.Close] lets the kernel finish a connection first.
 //
 // # Time
 //

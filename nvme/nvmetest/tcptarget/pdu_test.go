@@ -4,11 +4,13 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/drivebay/drivebay/nvme"
 	"github.com/drivebay/drivebay/nvme/internal/wire"
 	"github.com/drivebay/drivebay/nvme/nvmetest"
 )
@@ -108,26 +110,49 @@ func fresh[T any](size int, walk func(*T, *wire.Walker)) (s struct {
 	return s
 }
 
-// FuzzConnection sends bytes to a connection that is initialized, connected and
-// enabled: there is no panic, it ends, and the next one is served.
+// How far a connection has got before FuzzConnection sends its bytes.
+const (
+	fuzzNew = iota
+	fuzzAdmin
+	fuzzIO
+)
+
+// FuzzConnection sends bytes to a connection that is new, or has a queue that is
+// connected and enabled: there is no panic, it ends, and the next one is served.
 func FuzzConnection(f *testing.F) {
-	capsule := make([]byte, commandSize)
-	copy(capsule, []byte{4, 0, 72, 0, 72, 0, 0, 0, 6, 0x40, 9})
-	capsule[8+39], capsule[8+33], capsule[8+40] = sglTransport, 0x10, 1
-	f.Add(capsule, true)
-	f.Add(append([]byte{6, 4, 24, 24, 28, 0, 0, 0}, make([]byte, 20)...), true)
-	f.Add(make([]byte, 128), false)
+	h := &host{t: f, framing: framing{hostAlignment: 4}}
+	capsule := func(cmd nvme.Command, length uint32) []byte {
+		p := commandPDU{commonHeader: commonHeader{Type: typeCapsuleCmd, HeaderSize: commandSize}, Entry: h.entry(cmd)}
+		require.NoError(f, wire.Encode(p.Entry.DPTR[:], (&sgl{Type: sglTransport, Length: length}).walk))
+		return h.encode(commandSize, p.walk, nil)
+	}
+	write := capsule(nvme.Command{Opcode: nvme.IOWrite, NSID: 1}, 512)
+	data := dataPDU{commonHeader: commonHeader{Type: typeH2CData, Flags: flagLast, HeaderSize: dataHeaderSize}, CommandID: h.cid, Tag: h.cid, Length: 512}
+	disconnect := capsule(nvme.Command{Opcode: nvme.AdminFabrics, NSID: fabricsDisconnect}, 0)
+	f.Add(make([]byte, icSize), uint8(fuzzNew))
+	f.Add(capsule(nvme.Command{Opcode: nvme.AdminIdentify, CDW10: 1}, 4096), uint8(fuzzAdmin))
+	f.Add(h.encode(dataHeaderSize, data.walk, make([]byte, 512)), uint8(fuzzAdmin))
+	f.Add(slices.Concat(write, h.encode(dataHeaderSize, data.walk, make([]byte, 512))), uint8(fuzzIO))
+	f.Add(slices.Concat(write, disconnect, h.encode(dataHeaderSize, data.walk, make([]byte, 512))), uint8(fuzzIO))
 	drive, err := nvmetest.New(nvmetest.Enterprise())
 	require.NoError(f, err)
 	target, err := Listen(f.Context(), drive, Options{})
 	require.NoError(f, err)
 	f.Cleanup(func() { _ = target.Close() })
-	f.Fuzz(func(t *testing.T, b []byte, connected bool) {
-		h := dial(t, target)
-		if connected {
-			h.open(0, 0)
-			require.Zero(t, h.connect(connectCommand{Size: 31}, testHost(target.NQN())).Status)
-			require.Zero(t, h.property(true, propertyCommand{Offset: propertyCC, Value: ccOn}))
+	f.Fuzz(func(t *testing.T, b []byte, kind uint8) {
+		var h *host
+		switch kind % 3 {
+		case fuzzNew:
+			h = dial(t, target)
+		case fuzzAdmin:
+			h = admin(t, target, 0)
+		case fuzzIO:
+			first := dial(t, target).open(0, 0)
+			done := first.connect(connectCommand{Size: 31}, testHost(target.NQN()))
+			require.Equal(t, nvme.StatusSuccess, done.Status)
+			require.Zero(t, first.property(true, propertyCommand{Offset: propertyCC, Value: ccOn}))
+			h = ioQueue(t, target, 1, uint16(done.Result), 0)
+			defer first.conn.Close()
 		}
 		_, _ = h.conn.Write(b) // it may be closed at any time
 		_ = h.conn.(*net.TCPConn).CloseWrite()

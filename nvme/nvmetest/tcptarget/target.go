@@ -140,7 +140,7 @@ type Target struct {
 	queues       map[*queue]struct{}
 	associations map[uint16]*association // of the drive's controllers, by identifier
 	last         map[string]uint16       // the controller that a host had, by its NQN and identifier
-	changed      chan struct{}           // closed and replaced when an association ends
+	changed      chan struct{}           // closed and replaced when an association ends, or its host scans
 	discovery    uint16                  // the last identifier of a discovery controller
 	discoverers  map[*association]struct{}
 	generation   uint64 // of the discovery log page

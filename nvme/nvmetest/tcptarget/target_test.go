@@ -340,6 +340,21 @@ func TestHostIsThatOfConnect(t *testing.T) {
 	}
 }
 
+// TestConnecting: a host is done with a connection when it looks for namespaces.
+func TestConnecting(t *testing.T) {
+	target, _ := serve(t, Options{}, nvmetest.Consumer())
+	_, yes := target.connecting(1)
+	require.False(t, yes, "no host")
+	h := admin(t, target, 0)
+	changed, yes := target.connecting(1)
+	require.True(t, yes)
+	done, _ := h.do(nvme.Command{Opcode: nvme.AdminIdentify, CDW10: uint32(nvme.CNSActiveNamespaces), Data: make([]byte, 4096)})
+	require.Equal(t, nvme.Completion{}, done)
+	<-changed
+	_, yes = target.connecting(1)
+	require.False(t, yes)
+}
+
 func TestKeepAliveEndsTheAssociation(t *testing.T) {
 	target, _ := serve(t, Options{}, nvmetest.Enterprise())
 	h := dial(t, target).open(0, 0)
