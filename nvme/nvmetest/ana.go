@@ -3,6 +3,7 @@ package nvmetest
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/drivebay/drivebay/nvme"
@@ -117,11 +118,8 @@ func (c *Controller) anaPage(groupsOnly bool) []byte {
 	le := binary.LittleEndian
 	page := make([]byte, 16)
 	le.PutUint64(page, c.ana.count)
-	for group := uint32(1); group <= maxANAGroup; group++ {
+	for _, group := range slices.Sorted(maps.Keys(members)) {
 		list := members[group]
-		if len(list) == 0 {
-			continue
-		}
 		if groupsOnly {
 			list = nil
 		}

@@ -11,7 +11,10 @@ import (
 
 func TestANA(t *testing.T) {
 	ctx := t.Context()
-	d, err := nvmetest.New(nvmetest.Enterprise(), nvmetest.MultiPath, func(p *nvmetest.Profile) { p.Namespaces[1].ANAGroup = 2 })
+	d, err := nvmetest.New(nvmetest.Enterprise(), nvmetest.MultiPath, func(p *nvmetest.Profile) {
+		p.Controller.ANAGroupMax, p.Controller.ANAGroupCount = 64, 64
+		p.Namespaces[1].ANAGroup = 40
+	})
 	require.NoError(t, err)
 	one, two := nvme.NewController(d), nvme.NewController(d.Controller(2))
 	require.NoError(t, two.WriteFeature(ctx, new(nvme.NotifyANA), nvme.FeatureOptions{}))
@@ -40,8 +43,8 @@ func TestANA(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []nvme.ANAGroup{
 			{ID: 1, ChangeCount: log.ChangeCount, State: state, Namespaces: []uint32{1}},
-			{ID: 2, State: nvme.ANAOptimized, Namespaces: []uint32{2}},
+			{ID: 40, State: nvme.ANAOptimized, Namespaces: []uint32{2}},
 		}, log.Groups)
 	}
-	require.Panics(t, func() { d.Controller(1).SetANA(33, nvme.ANAChange) })
+	require.Panics(t, func() { d.Controller(1).SetANA(65, nvme.ANAChange) })
 }

@@ -106,12 +106,18 @@ func (r *request) transfer(size int) nvme.Status {
 	return success
 }
 
-// answer hands structure over as the command's data.
-func (r *request) answer(s nvme.Structure) nvme.Status {
+// encode encodes what the drive has made up. That it cannot be would be its own doing.
+func encode(s nvme.Structure) []byte {
 	b, err := nvme.Encode(s)
 	if err != nil {
-		panic("nvmetest: " + err.Error()) // the drive's state is its own doing
+		panic("nvmetest: " + err.Error())
 	}
+	return b
+}
+
+// answer hands structure over as the command's data.
+func (r *request) answer(s nvme.Structure) nvme.Status {
+	b := encode(s)
 	if s := r.transfer(len(b)); s != success {
 		return s
 	}

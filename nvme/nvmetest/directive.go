@@ -29,10 +29,7 @@ func directiveReceive(r *request) nvme.Status {
 	if s := r.checkDirective((int(min(r.cmd.CDW10, 1<<20)) + 1) * 4); s != success {
 		return s
 	}
-	page, err := nvme.Encode(&nvme.Directives{SupportedBits: [32]byte{1}, EnabledBits: [32]byte{1}})
-	if err != nil {
-		panic("nvmetest: " + err.Error())
-	}
+	page := encode(&nvme.Directives{SupportedBits: [32]byte{1}, EnabledBits: [32]byte{1}})
 	clear(r.cmd.Data[copy(r.cmd.Data, page):])
 	return success
 }

@@ -66,7 +66,7 @@ func New(p Profile, changes ...func(*Profile)) (*Drive, error) {
 	}
 	d.firmware.init(d)
 	d.sanitize.init()
-	d.health.init(d)
+	d.health.init()
 	for i := range p.Namespaces {
 		if err := d.addNamespace(p.Namespaces[i]); err != nil {
 			return nil, fmt.Errorf("nvmetest: profile %q: namespace %d: %w", p.Name, i+1, err)

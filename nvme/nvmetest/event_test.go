@@ -150,6 +150,34 @@ func TestNamespaceManagement(t *testing.T) {
 	require.Empty(t, allocated)
 }
 
+// TestEventsByHand raises what a drive has no reason of its own for.
+func TestEventsByHand(t *testing.T) {
+	for name, tc := range map[string]struct {
+		raise   func(d *nvmetest.Drive)
+		want    nvmetest.Event
+		warning nvme.CriticalWarning
+	}{
+		"reliability": {func(d *nvmetest.Drive) { d.SetWarning(nvme.WarnReliability) }, nvmetest.EventReliability, nvme.WarnReliability},
+		"read-only":   {func(d *nvmetest.Drive) { d.SetWarning(nvme.WarnReadOnly) }, nvmetest.EventReliability, nvme.WarnReadOnly},
+		"spare":       {func(d *nvmetest.Drive) { d.SetSpare(9, 120) }, nvmetest.EventSpare, nvme.WarnSpare},
+		"telemetry":   {func(d *nvmetest.Drive) { d.CaptureTelemetry() }, nvmetest.EventTelemetryChanged, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDrive(t, nvmetest.Consumer())
+			c := nvme.NewController(d)
+			all := nvme.AsyncEvents(0x7ff)
+			require.NoError(t, c.WriteFeature(t.Context(), &all, nvme.FeatureOptions{}))
+			for range 2 {
+				tc.raise(d)
+			}
+			require.Equal(t, []nvmetest.Event{tc.want}, d.Controller(1).Events(), "told once")
+			log, err := c.SMARTLog(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, tc.warning, log.CriticalWarning)
+		})
+	}
+}
+
 func TestReservations(t *testing.T) {
 	ctx := t.Context()
 	d := newDrive(t, nvmetest.Enterprise())

@@ -155,6 +155,15 @@ func (r *request) feature() (*feature, nvme.Status) {
 	return f, success
 }
 
+// featureBytes returns the bytes of the feature's data: those of the Host Identifier
+// depend on EXHID.
+func (r *request) featureBytes(f *feature) int {
+	if nvme.FeatureID(r.cmd.CDW10) == nvme.FeatureHostID && r.cmd.CDW11&1 != 0 {
+		return 16
+	}
+	return f.size
+}
+
 // getFeatures carries out a Get Features: NVMe Base 2.0, 5.15.
 func getFeatures(r *request) nvme.Status {
 	f, s := r.feature()
@@ -173,14 +182,10 @@ func getFeatures(r *request) nvme.Status {
 			return s
 		}
 	} // or else it is not looked at: hosts send that of their device node
-	size := f.size
-	if nvme.FeatureID(r.cmd.CDW10) == nvme.FeatureHostID && r.cmd.CDW11&1 != 0 {
-		size = 16
-	}
 	if extra := r.cmd.CDW11 &^ (f.selector | f.used); extra != 0 {
 		return r.invalid(11, 0)
 	}
-	if s := r.transfer(size); s != success {
+	if s := r.transfer(r.featureBytes(f)); s != success {
 		return s
 	}
 	key := featureKey{nvme.FeatureID(r.cmd.CDW10), r.cmd.CDW11 & f.selector}
@@ -227,10 +232,6 @@ func setFeatures(r *request) nvme.Status {
 		return s
 	}
 	save := cmd.CDW10&(1<<31) != 0
-	size := f.size
-	if nvme.FeatureID(cmd.CDW10) == nvme.FeatureHostID && cmd.CDW11&1 != 0 {
-		size = 16
-	}
 	switch {
 	case f.fixed:
 		return nvme.StatusFeatureNotChangeable.WithDNR()
@@ -243,7 +244,8 @@ func setFeatures(r *request) nvme.Status {
 	case nvme.FeatureID(cmd.CDW10) != nvme.FeatureHostMemoryBuffer && cmd.CDW12|cmd.CDW13|cmd.CDW15 != 0:
 		return r.invalid(12, 0)
 	}
-	if f.size == 4096 { // the host memory buffer's data is its own memory
+	size := r.featureBytes(f)
+	if nvme.FeatureID(cmd.CDW10) == nvme.FeatureHostMemoryBuffer { // its data is its own memory
 		size = 0
 	}
 	if s := r.transfer(size); s != success {

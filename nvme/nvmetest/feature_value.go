@@ -49,8 +49,7 @@ func checkHostMemory(r *request, v uint32, _ []byte) nvme.Status {
 	if v&1 != 0 && (r.cmd.CDW12 == 0 || r.cmd.CDW15 == 0) {
 		return r.invalid(12, 0)
 	}
-	_, enabled := r.c.features.current[featureKey{nvme.FeatureHostMemoryBuffer, 0}]
-	if enabled && v&1 != 0 && r.c.features.current[featureKey{nvme.FeatureHostMemoryBuffer, 0}].value&1 != 0 {
+	if v&1 != 0 && r.c.features.current[featureKey{nvme.FeatureHostMemoryBuffer, 0}].value&1 != 0 {
 		return nvme.StatusSequenceError.WithDNR() // it is enabled already
 	}
 	data := make([]byte, 16)

@@ -70,7 +70,7 @@ func play(d *Drive, b []byte) {
 		return
 	case 3:
 		if !d.off {
-			c.reset(ControllerReset)
+			c.reset()
 		}
 		return
 	case 4:

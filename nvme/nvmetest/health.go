@@ -25,7 +25,7 @@ type health struct {
 
 const namespaceGranularity = 1 << 20 // bytes
 
-func (h *health) init(*Drive) {
+func (h *health) init() {
 	*h = health{temperature: 273 + 38, spare: 100, spareThreshold: 10, powerCycles: 1}
 }
 

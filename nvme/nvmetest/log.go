@@ -104,11 +104,7 @@ func (r *request) logPage(id nvme.LogPageID, lsp, lsi uint32) ([]byte, nvme.Stat
 			return nil, r.invalid(11, 16)
 		}
 	}
-	page, err := nvme.Encode(c.logStructure(id))
-	if err != nil {
-		panic("nvmetest: " + err.Error())
-	}
-	return page, success
+	return encode(c.logStructure(id)), success
 }
 
 // logStructure makes up a log page that is one structure.
@@ -140,11 +136,7 @@ func (c *Controller) logStructure(id nvme.LogPageID) nvme.Structure {
 func (c *Controller) errorPage() []byte {
 	page := make([]byte, 64*(int(c.drive.profile.Controller.ErrorLogEntries)+1))
 	for i := range c.errors.entries {
-		b, err := nvme.Encode(&c.errors.entries[i])
-		if err != nil {
-			panic("nvmetest: " + err.Error())
-		}
-		copy(page[64*i:], b)
+		copy(page[64*i:], encode(&c.errors.entries[i]))
 	}
 	return page
 }
@@ -250,11 +242,7 @@ func (t *telemetry) page(r *request, id nvme.LogPageID, lsp uint32) ([]byte, nvm
 		head.LastBlock = telemetryAreas
 		copy(head.Reason[:], "nvmetest")
 	}
-	b, err := nvme.Encode(head)
-	if err != nil {
-		panic("nvmetest: " + err.Error())
-	}
-	return append(b, data...), success
+	return append(encode(head), data...), success
 }
 
 // capture makes up telemetry data that differs from block to block.

@@ -22,11 +22,7 @@ func (l *persistentLog) add(d *Drive, controller uint16, kind nvme.EventType, s 
 	if !d.hasLog(nvme.LogPersistentEvents) {
 		return
 	}
-	data, err := nvme.Encode(s)
-	if err != nil {
-		panic("nvmetest: " + err.Error())
-	}
-	l.addData(d, controller, kind, data)
+	l.addData(d, controller, kind, encode(s))
 }
 
 func (l *persistentLog) addData(d *Drive, controller uint16, kind nvme.EventType, data []byte) {
@@ -101,10 +97,6 @@ func (l *persistentLog) encode(d *Drive) []byte {
 		}
 	}
 	head.LogLength = uint64(len(page))
-	b, err := nvme.Encode(head)
-	if err != nil {
-		panic("nvmetest: " + err.Error())
-	}
-	copy(page, b)
+	copy(page, encode(head))
 	return page
 }

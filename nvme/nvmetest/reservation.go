@@ -265,10 +265,7 @@ func reservationReport(r *request) nvme.Status {
 	}
 	for _, g := range v.registrants {
 		entry := nvme.Registrant{ControllerID: g.controller, Holder: v.holds(g.host), Key: g.key, HostID: g.host.id}
-		b, err := nvme.Encode(&entry)
-		if err != nil {
-			panic("nvmetest: " + err.Error())
-		}
+		b := encode(&entry)
 		if !extended {
 			// RKEY and HOSTID change places in the short form.
 			short := make([]byte, 24)

@@ -53,7 +53,7 @@ func (c *Controller) Reset(kind Reset) {
 	switch {
 	case d.off || d.gone:
 	case kind <= ControllerReset:
-		c.reset(ControllerReset)
+		c.reset()
 	default:
 		d.reset(kind)
 	}
@@ -124,7 +124,7 @@ func (d *Drive) reset(kind Reset) {
 func (d *Drive) resetAll(kind Reset) {
 	for _, c := range d.controllers {
 		c.resetState()
-		c.selfTest.reset(c, kind)
+		c.selfTest.reset(c)
 	}
 	d.afterReset(kind)
 	for _, c := range d.controllers {
@@ -133,12 +133,12 @@ func (d *Drive) resetAll(kind Reset) {
 }
 
 // reset resets one controller.
-func (c *Controller) reset(kind Reset) {
-	c.drive.happened(c.id, "%v", kind)
+func (c *Controller) reset() {
+	c.drive.happened(c.id, "%v", ControllerReset)
 	c.resetState()
-	c.selfTest.reset(c, kind)
-	c.drive.afterReset(kind)
-	c.tell(kind)
+	c.selfTest.reset(c)
+	c.drive.afterReset(ControllerReset)
+	c.tell(ControllerReset)
 }
 
 // afterReset does what a reset of any controller means for the NVM subsystem.

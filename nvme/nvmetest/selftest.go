@@ -125,7 +125,7 @@ func (s *selfTestState) abortFor(c *Controller, nsid uint32, why nvme.SelfTestOu
 }
 
 // reset is what a reset does: a short test ends, an extended one goes on.
-func (s *selfTestState) reset(c *Controller, _ Reset) {
+func (s *selfTestState) reset(c *Controller) {
 	if s.running == nvme.ShortSelfTest {
 		s.abort(c, nvme.SelfTestAbortedReset)
 	}

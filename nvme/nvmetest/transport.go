@@ -93,7 +93,7 @@ func (c *Controller) expire(p *pending, cause error) {
 		return
 	}
 	p.fail(fmt.Errorf("nvmetest: %s: %w", p.r.cmd.Name(), errors.Join(nvme.ErrExpired, cause)))
-	c.reset(ControllerReset)
+	c.reset()
 }
 
 // checkBuffers refuses what no transport can carry.
@@ -123,7 +123,7 @@ func (c *Controller) Operate(ctx context.Context, op nvme.Operation) error {
 	}
 	switch op {
 	case nvme.ResetController:
-		c.reset(ControllerReset)
+		c.reset()
 		return nil
 	case nvme.ResetSubsystem:
 		if d.profile.SubsystemReset {
