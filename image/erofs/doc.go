@@ -31,9 +31,9 @@
 // images that are made to be made again; otherwise 64.
 //
 // A plan remembers twelve bytes for each file, and a few more for each distinct
-// extended attribute. Writing needs the metadata of a group in memory, which is a MiB
-// and the longest inode: attributes of at most 256 KiB, or the table of a file with
-// holes, of at most 16 MiB.
+// extended attribute and each file whose content another one has. Writing needs the
+// metadata of a group in memory, which is a MiB and the longest inode: attributes of at
+// most 256 KiB, or the table of a file with holes, of at most 16 MiB.
 //
 // # Holes
 //
@@ -57,9 +57,9 @@
 //
 // Volumes of 16 TiB with blocks of 4 KiB, of 2 TiB with blocks of 512 bytes. Extended
 // attributes of the namespaces user, trusted and security and POSIX ACLs, with values of
-// at most 65,535 bytes. Equal files and blocks are not looked for, since Plan reads no
-// contents. Compression, further devices, long prefixes of attributes and filters for
-// their names are not written.
+// at most 65,535 bytes. Equal files are looked for where [FileSystem.Deduplicate] says
+// so, equal blocks are not. Compression, further devices, long prefixes of attributes
+// and filters for their names are not written.
 //
 // # Reading
 //

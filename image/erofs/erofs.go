@@ -25,6 +25,10 @@ type FileSystem struct {
 	// 4096, and no less than the sector size. Zero is 4096. Small blocks save room
 	// in tiny images, and need Linux 6.4.
 	BlockSize int
+	// Deduplicate has files of the same content share their blocks, where they have
+	// a block or more and no holes. For that, Plan reads each file that is as long
+	// as another; Write reads the first of those that share, and it alone.
+	Deduplicate bool
 }
 
 // Plan lays the file system out from the tree's metadata. A geometry without a size

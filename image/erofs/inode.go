@@ -45,6 +45,8 @@ func inodeData(n filetree.Node, s *shape, start int64) uint32 {
 		return 0
 	}
 	switch {
+	case s.twin != nil:
+		return uint32(s.twin.start)
 	case s.layout == layoutChunks:
 		return uint32(s.chunks.bits)
 	case s.blocks > 0:

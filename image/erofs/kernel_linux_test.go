@@ -29,6 +29,18 @@ func TestKernelSeesEverything(t *testing.T) {
 	}
 }
 
+// The kernel and fsck.erofs read blocks that several files have.
+func TestKernelSeesCopies(t *testing.T) {
+	for _, blockSize := range []int{512, 4096} {
+		tr := copies(t)
+		fs := &erofs.FileSystem{Tree: tr, BlockSize: blockSize, Deduplicate: true}
+		requireSame(t, tr, mount(t, fs), "holes/huge")
+		if blockSize == 4096 {
+			tool(t, "fsck.erofs", write(t, fs, 0))
+		}
+	}
+}
+
 // requireNumbers fails the test where the kernel sees other numbers of links than
 // there should be, or other bytes in a large file that is a hole for the most part.
 func requireNumbers(t *testing.T, dir string) {

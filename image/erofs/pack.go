@@ -40,6 +40,9 @@ func (p *plan) placeAll(ctx context.Context) error {
 			p.closeGroup(k, i, bodies)
 			k, bodies = newPacker(int(p.blockSize)), 0
 		}
+		if s.twin != nil && s.twin.first == id {
+			s.twin.start = p.blocks + bodies // it is in no first group: see there
+		}
 		p.nidOf[id] = uint64(k.place(s.metaLen()) / slotLen)
 		bodies += s.blocks
 		p.chunked = p.chunked || s.layout == layoutChunks

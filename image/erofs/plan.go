@@ -39,9 +39,10 @@ type plan struct {
 	groups  []group
 	placed  int // inodes that are in a group
 	sharing sharing
-	chunked bool  // some file is
-	blocks  int64 // in use, from the volume's start
-	size    int64 // of the volume
+	twins   map[uint32]*twin // by node: those of contents that several have
+	chunked bool             // some file is
+	blocks  int64            // in use, from the volume's start
+	size    int64            // of the volume
 }
 
 func newPlan(ctx context.Context, fs *FileSystem, g volume.Geometry) (*plan, error) {
@@ -66,6 +67,11 @@ func newPlan(ctx context.Context, fs *FileSystem, g volume.Geometry) (*plan, err
 	}
 	if err := p.scan(ctx); err != nil {
 		return nil, err
+	}
+	if fs.Deduplicate {
+		if err := p.findTwins(ctx); err != nil {
+			return nil, fmt.Errorf("erofs: %w", err)
+		}
 	}
 	if err := p.placeAll(ctx); err != nil {
 		return nil, err

@@ -18,6 +18,7 @@ type shape struct {
 	tail     int    // of the content, in bytes, behind the attributes
 	blocks   int64  // of the content
 	chunks   chunking
+	twin     *twin // of a content that others have, too
 }
 
 // shape works out the shape of a node. It is the same each time.
@@ -37,6 +38,13 @@ func (p *plan) shape(n filetree.Node) (shape, error) {
 	}
 	s.extended = s.size > math.MaxUint32 || s.links > math.MaxUint16 ||
 		n.UID() > math.MaxUint16 || n.GID() > math.MaxUint16 || !n.ModTime().Equal(p.time)
+	if s.twin = p.twins[uint32(n.ID())]; s.twin != nil {
+		s.layout = layoutPlain
+		if s.twin.first == uint32(n.ID()) {
+			s.blocks = ceilDiv(s.size, p.blockSize)
+		}
+		return s, nil
+	}
 	s.divide(p.blockSize)
 	if !hasHoles(n) {
 		return s, nil

@@ -143,7 +143,13 @@ func (x *writer) writeContent(n filetree.Node, s *shape, start int64, tail []byt
 		if what == contentBlocks || s.size == 0 {
 			return nil // it has none: see group
 		}
-		return x.writeFile(n, s, start, tail)
+		if s.twin == nil {
+			return x.writeFile(n, s, start, tail)
+		}
+		if s.twin.first == uint32(n.ID()) {
+			return x.writeTwins(n, s.twin)
+		}
+		return nil // the first has written it
 	}
 	if s.tail == 0 {
 		what &^= contentTail
