@@ -73,6 +73,9 @@ func Attach(ctx context.Context, backing *os.File, opts Options) (*Device, error
 		return nil, fmt.Errorf("loop: attach %s: %w", backing.Name(), err)
 	}
 	d.allowShared = opts.AllowShared
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.lockTable()
 	return d, nil
 }
 
@@ -151,14 +154,14 @@ func freeAbove(ctl, n int) (int, error) {
 }
 
 // isRace reports whether err says that the free device is not free any more:
-// bound or claimed by another (EBUSY), or removed (ENXIO, ENOENT, ENODEV).
+// bound or claimed by another (EBUSY), locked by another (EAGAIN), or removed.
 func isRace(err error) bool {
-	for _, errno := range []error{sys.EBUSY, sys.ENXIO, sys.ENOENT, sys.ENODEV} {
-		if errors.Is(err, errno) {
-			return true
-		}
-	}
-	return false
+	return errors.Is(err, sys.EBUSY) || errors.Is(err, sys.EAGAIN) || isRemoved(err)
+}
+
+// isRemoved reports whether err says that there is no such device (any more).
+func isRemoved(err error) bool {
+	return errors.Is(err, sys.ENXIO) || errors.Is(err, sys.ENOENT) || errors.Is(err, sys.ENODEV)
 }
 
 // backOff waits before the attempt after the given one.
@@ -234,6 +237,11 @@ func (d *Device) configure(fd int, path string, number uint32, config *sys.Confi
 	// The ioctl must not reach a driver that gives its number another meaning.
 	if st.Type != sys.BlockDevice || deviceNumber(st.Rdev).Major != sys.Major {
 		return errWrongNode
+	}
+	if hasUdev() {
+		if err := sys.LockShared(fd); err != nil {
+			return err
+		}
 	}
 	if err := sys.Configure(fd, config); err != nil {
 		return explainBlockSize(err, int(config.BlockSize))

@@ -168,6 +168,7 @@ func (d *Device) changeBacking(ctx context.Context, fd int, b *backing) error {
 			return err
 		}
 	}
+	d.lockTable()
 	parts, err := d.known()
 	if err != nil {
 		return err

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -110,9 +109,7 @@ func TestKilledProcessLeavesNothing(t *testing.T) {
 
 			require.NoError(t, cmd.Process.Kill())
 			require.Error(t, cmd.Wait())
-			for deadline := time.Now().Add(10 * time.Second); bound(t, diskSeq); {
-				require.True(t, time.Now().Before(deadline), "%s is still bound", name)
-			}
+			await(t, name+" is unbound", func() bool { return !bound(t, diskSeq) })
 			requireNoPartition(t, name, name+"p1")
 		})
 	}

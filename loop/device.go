@@ -28,9 +28,10 @@ type Device struct {
 
 	state atomic.Pointer[state] // replaced under mu
 
-	mu     sync.Mutex // guards what follows, and changes
-	nodes  nodes
-	closed bool
+	mu        sync.Mutex // guards what follows, and changes
+	nodes     nodes
+	closed    bool
+	tableLock tableLock
 }
 
 // state is what the kernel says of a bound device.
@@ -211,9 +212,17 @@ func (d *Device) Detach() error {
 	if others {
 		limit = passingAttempts
 	}
+	if err = outlastUdev(func() error { return d.awaitUnbound(limit) }); err != nil {
+		return fmt.Errorf("loop: detach %s: %w; the kernel detaches it after that", d.Name(), err)
+	}
+	return nil
+}
+
+// awaitUnbound waits for the end of this attachment.
+func (d *Device) awaitUnbound(limit int) error {
 	for attempt := 0; d.stillBound(); attempt++ {
 		if attempt == limit {
-			return fmt.Errorf("loop: detach %s: %w; the kernel detaches it after that", d.Name(), busy(d.Name(), d.Name()))
+			return busy(d.Name(), d.Name())
 		}
 		_ = backOff(context.Background(), attempt)
 	}

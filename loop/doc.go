@@ -41,6 +41,20 @@
 // this process starts can use those paths, and so can all others that may look
 // into its /proc; or give a program an open file, in [os/exec.Cmd.ExtraFiles].
 //
+// # Beside udev
+//
+// A udevd opens every new device and partition, to look at it. What fails for that,
+// such as [Device.DeletePartition], is tried again for as long as nobody else is in
+// the way; and after Close the device goes when udevd has closed it.
+//
+// Some time after somebody has closed a disk that he could write to, udevd also has
+// the kernel read its partition table anew: all partitions vanish for an instant, and
+// those of no table for good. A Device keeps that away, by a shared flock(2) of the
+// disk, from Attach and from each call about partitions on, until udevd has been quiet
+// for half a second (https://systemd.io/BLOCK_DEVICE_LOCKING). A program that wants the
+// disk locked for itself, as mkfs.btrfs, waits as long. Later on only those who write
+// to the disk bring it about. To be safe from them too, lock a file of [Device.Open].
+//
 // # What the kernel lets happen, and this package does not
 //
 //   - A size that is no multiple of the block, or an offset past the end of the
@@ -67,8 +81,6 @@
 //     for the latter and reports the former.
 //   - The garbage collector closes a Device that has become unreachable. A path
 //     does not keep it: hold the Device as long as its path is in use.
-//   - Where a machine runs udev, that looks at every new device and may have it
-//     open for a while.
 //   - Writing to the file while its device is in use, or the other way round,
 //     goes past a page cache. Shrinking the file makes reads fail with EIO, and
 //     a write then makes it grow again.

@@ -3,6 +3,7 @@ package loop_test
 import (
 	"encoding/json"
 	"errors"
+	"iter"
 	"math/bits"
 	"os"
 	"os/exec"
@@ -91,26 +92,43 @@ func bound(tb testing.TB, diskSeq uint64) bool {
 	return false
 }
 
+// rounds gives as many rounds as wanted, or those of the first seconds: beside a udevd
+// in an emulated machine one can take a second.
+func rounds(most int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		begin := time.Now()
+		for i := range most {
+			if time.Since(begin) > 5*time.Second || !yield(i) {
+				return
+			}
+		}
+	}
+}
+
+// await waits for what happens by itself, though on a busy machine not at once.
+func await(tb testing.TB, what string, happened func() bool) {
+	tb.Helper()
+	for deadline := time.Now().Add(time.Minute); !happened(); time.Sleep(time.Millisecond) {
+		require.True(tb, time.Now().Before(deadline), "never happened: %s", what)
+	}
+}
+
 // requireUnbound waits until an attachment has ended. Closing it is enough, but
 // for an instant a process that was told that the device is free, and came too
-// late, can have it open.
+// late, can have it open, or a udevd.
 func requireUnbound(tb testing.TB, d *loop.Device) {
 	tb.Helper()
-	for deadline := time.Now().Add(10 * time.Second); bound(tb, d.DiskSeq()); {
-		require.True(tb, time.Now().Before(deadline), "%s is still bound", d.Name())
-	}
+	await(tb, d.Name()+" is unbound", func() bool { return !bound(tb, d.DiskSeq()) })
 }
 
 // requireNoPartition waits until a device has no partition of that name, which
 // its next user can have made again.
 func requireNoPartition(tb testing.TB, device, partition string) {
 	tb.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; {
-		if _, err := os.Lstat("/sys/block/" + device + "/" + partition); err != nil {
-			return
-		}
-		require.True(tb, time.Now().Before(deadline), "%s outlives the attachment of %s", partition, device)
-	}
+	await(tb, partition+" goes with the attachment of "+device, func() bool {
+		_, err := os.Lstat("/sys/block/" + device + "/" + partition)
+		return err != nil
+	})
 }
 
 // addDevice makes a loop device with a number that no Attach is given.
@@ -130,13 +148,13 @@ func addDevice(tb testing.TB) (name string) {
 // removeDevice removes a loop device, which a udevd can still have open to look at.
 func removeDevice(tb testing.TB, ctl, n int) {
 	tb.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	await(tb, "loop"+itoa(n)+" is removed", func() bool {
 		err := unix.IoctlSetInt(ctl, unix.LOOP_CTL_REMOVE, n)
-		if !errors.Is(err, unix.EBUSY) || time.Now().After(deadline) {
+		if !errors.Is(err, unix.EBUSY) {
 			require.NoError(tb, err)
-			return
 		}
-	}
+		return err == nil
+	})
 }
 
 // maxPart returns the loop module's parameter max_part: how many partitions of a

@@ -203,22 +203,25 @@ func (s *search) swaps() {
 
 // processes looks at what every process has open, and at its mount namespace.
 func (s *search) processes() {
-	entries, _ := os.ReadDir("/proc")
 	own, _ := os.Readlink("/proc/self/ns/mnt")
-	seen := map[string]bool{}
+	seen := map[string]bool{own: true}
 	s.mounts("/proc/self/mountinfo", 0)
-	seen[own] = true
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		dir := "/proc/" + e.Name() + "/"
+	eachProcess(func(dir string, pid int) {
 		if ns, err := os.Readlink(dir + "ns/mnt"); err == nil && !seen[ns] {
 			seen[ns] = true
 			s.mounts(dir+"mountinfo", pid)
 		}
 		s.files(dir, pid)
+	})
+}
+
+// eachProcess calls fn for every process, with its directory in /proc.
+func eachProcess(fn func(dir string, pid int)) {
+	entries, _ := os.ReadDir("/proc")
+	for _, e := range entries {
+		if pid, err := strconv.Atoi(e.Name()); err == nil {
+			fn("/proc/"+e.Name()+"/", pid)
+		}
 	}
 }
 

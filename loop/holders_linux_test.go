@@ -40,7 +40,7 @@ func TestHolders(t *testing.T) {
 		own := loop.Holder{Kind: loop.HeldByProcess, Device: d.Name(), Name: self, PID: pid}
 		require.Contains(t, holders, own)
 		var others []loop.Holder
-		for _, h := range holders {
+		for _, h := range withoutUdev(holders) {
 			if h != own {
 				others = append(others, h)
 			}
@@ -168,12 +168,15 @@ func TestBusyErrorNamesHolders(t *testing.T) {
 	var busy *loop.BusyError
 	err = d.DeletePartition(1)
 	require.ErrorAs(t, err, &busy)
-	require.Equal(t, loop.BusyError{Device: p.Name, Holders: []loop.Holder{by(p.Name)}}, *busy)
-	require.ErrorContains(t, err, "device is in use: "+p.Name+" is open in process "+strconv.Itoa(os.Getpid())+" (loop.test)")
+	require.Equal(t, p.Name, busy.Device)
+	require.Equal(t, []loop.Holder{by(p.Name)}, withoutUdev(busy.Holders))
+	require.ErrorContains(t, err, "device is in use: ")
+	require.ErrorContains(t, err, p.Name+" is open in process "+strconv.Itoa(os.Getpid())+" (loop.test)")
 
 	err = d.Detach()
 	require.ErrorAs(t, err, &busy)
-	require.Equal(t, loop.BusyError{Device: d.Name(), Holders: []loop.Holder{by(d.Name()), by(p.Name)}}, *busy)
+	require.Equal(t, d.Name(), busy.Device)
+	require.Equal(t, []loop.Holder{by(d.Name()), by(p.Name)}, withoutUdev(busy.Holders))
 	require.NoError(t, errors.Join(whole.Close(), part.Close()))
 	requireUnbound(t, d)
 }

@@ -123,7 +123,7 @@ func TestManyAtOnce(t *testing.T) {
 		// while these come and go.
 		f := memfd(t, mib)
 		wg.Go(func() {
-			for range times {
+			for range rounds(times) {
 				d, err := loop.Attach(t.Context(), f, loop.Options{AllowShared: i%2 == 0})
 				if err != nil {
 					t.Error(err)
@@ -215,7 +215,7 @@ func TestDetachOutlastsForks(t *testing.T) {
 		})
 	}
 	f := memfd(t, mib)
-	for range 200 {
+	for range rounds(200) {
 		d, err := loop.Attach(t.Context(), f, loop.Options{AllowShared: true})
 		if err != nil {
 			t.Error(err)

@@ -48,7 +48,7 @@ func (p Partition) String() string {
 // bound.
 //
 // NB: the ioctls of loop devices reach the whole device through this file.
-func (p Partition) Open(flag int) (*os.File, error) { return p.disk.openNode(p.Name, p.Device, flag) }
+func (p Partition) Open(flag int) (*os.File, error) { return p.disk.openPartition(p, flag) }
 
 // Partitions returns the partitions of the device in the order of their
 // numbers: those that the kernel knows; and where it knows none, because it has
@@ -81,6 +81,7 @@ func (d *Device) partitions(ctx context.Context) ([]Partition, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
+	d.lockTable()
 	parts, err := d.known()
 	if err != nil {
 		return nil, err
@@ -186,33 +187,6 @@ func (d *Device) addTable(table []parttable.Entry) error {
 	return nil
 }
 
-// awaitNode returns the path of a node, once there is one.
-//
-// On a devtmpfs the kernel has made it before the partition was there to see.
-// But udev answers a uevent of the whole device, by reading the table again,
-// and meanwhile partitions vanish for an instant
-// (https://github.com/systemd/systemd/issues/41425).
-func (d *Device) awaitNode(ctx context.Context, name string, num DeviceNumber) (string, error) {
-	path := "/dev/" + name
-	if hasUdev() {
-		for attempt := range maxAttempts {
-			if nodeAt(path, sys.BlockDevice, num) {
-				return path, nil
-			}
-			if err := backOff(ctx, attempt); err != nil {
-				return "", fmt.Errorf("wait for udev to make %s: %w", path, err)
-			}
-		}
-	}
-	return d.nodes.find(name, sys.BlockDevice, num)
-}
-
-// hasUdev reports whether a udev is at work on this /dev.
-func hasUdev() bool {
-	_, err := os.Lstat("/run/udev/control")
-	return err == nil
-}
-
 // AddPartition makes a partition known to the kernel; start and size are bytes
 // and multiples of the block size, number is from 1 to 255. The partition table
 // on the device, if any, stays as it is. The error is a [PartitionError].
@@ -250,13 +224,16 @@ func (d *Device) DeletePartition(number int) error {
 // deletePartition makes the kernel forget one partition.
 func (d *Device) deletePartition(number int) error {
 	// The place is of no account, and has to be one.
-	return d.pgError("delete", number, 0, int64(d.BlockSize()), func(fd int) error { return sys.DeletePartition(fd, number) })
+	return outlastUdev(func() error {
+		return d.pgError("delete", number, 0, int64(d.BlockSize()), func(fd int) error { return sys.DeletePartition(fd, number) })
+	})
 }
 
 // changePartition makes one change and returns the partition as it is then.
 func (d *Device) changePartition(ctx context.Context, number int, change func() error) (Partition, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.lockTable()
 	if err := change(); err != nil {
 		return Partition{}, fmt.Errorf("loop: %w", err)
 	}

@@ -37,6 +37,7 @@ func (d *Device) updatePartitions(ctx context.Context) ([]Partition, error) {
 	if d.closed {
 		return nil, fs.ErrClosed
 	}
+	d.lockTable()
 	table, err := d.readTable()
 	if err != nil {
 		return nil, err

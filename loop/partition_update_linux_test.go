@@ -74,7 +74,7 @@ func TestUpdatePartitionsInUse(t *testing.T) {
 	var busy *loop.BusyError
 	require.ErrorAs(t, err, &busy, "the start may not")
 	require.Equal(t, parts[0].Name, busy.Device)
-	require.Len(t, busy.Holders, 1)
+	require.Len(t, withoutUdev(busy.Holders), 1)
 	var partition *loop.PartitionError
 	require.ErrorAs(t, err, &partition)
 	require.Equal(t, "delete", partition.Op)

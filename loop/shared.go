@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/drivebay/drivebay/loop/internal/sys"
 )
@@ -80,11 +81,12 @@ func shared(to Info) error {
 // child process that has not executed its program yet, of a process that came
 // too late to bind the same device, or of a look like this one. On a busy
 // machine that moment can be long. So this looks again before it refuses,
-// unless the device is one that persists.
+// unless the device is one that persists, and for as long as only a udevd has it.
 //
 // It is one half of [bindAlone]: two calls in the same instant can both find
 // nothing.
 func refuseShared(ctx context.Context, b *backing) error {
+	begin, byUdev := time.Now(), false
 	for attempt := 0; ; attempt++ {
 		bound, err := boundNumbers()
 		if err != nil {
@@ -94,9 +96,11 @@ func refuseShared(ctx context.Context, b *backing) error {
 		if err != nil || len(found) == 0 {
 			return err
 		}
-		if attempt == lastLooks || !found[0].Autoclear {
+		if !found[0].Autoclear || attempt > lastLooks && !byUdev {
 			return shared(found[0])
 		}
+		// What has let go by now is found out by the next look.
+		byUdev = attempt >= lastLooks && time.Since(begin) < udevPatience && hasUdevOpen(found[0].Name)
 		if err := backOff(ctx, attempt); err != nil {
 			return err
 		}

@@ -64,6 +64,17 @@ func Read(fd int, b []byte) (int, error) {
 // Close is close(2). On Linux the descriptor is gone whatever it returns.
 func Close(fd int) { _ = unix.Close(fd) }
 
+// LockShared is flock(LOCK_SH), without waiting: EAGAIN where another has it
+// exclusively.
+func LockShared(fd int) error { return flock(fd, unix.LOCK_SH|unix.LOCK_NB) }
+
+// Unlock is flock(LOCK_UN).
+func Unlock(fd int) error { return flock(fd, unix.LOCK_UN) }
+
+func flock(fd, how int) error {
+	return os.NewSyscallError("flock", retry(func() error { return unix.Flock(fd, how) }))
+}
+
 // Fstat is fstat(2).
 func Fstat(fd int) (Stat, error) {
 	var st unix.Stat_t

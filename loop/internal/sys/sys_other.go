@@ -33,6 +33,8 @@ func Open(string, int) (int, error)                { return -1, errors.ErrUnsupp
 func OpenAt(int, string, int) (int, error)         { return -1, errors.ErrUnsupported }
 func Read(int, []byte) (int, error)                { return 0, errors.ErrUnsupported }
 func Close(int)                                    {}
+func LockShared(int) error                         { return errors.ErrUnsupported }
+func Unlock(int) error                             { return errors.ErrUnsupported }
 func Fstat(int) (Stat, error)                      { return Stat{}, errors.ErrUnsupported }
 func StatAt(int, string) (Stat, error)             { return Stat{}, errors.ErrUnsupported }
 func StatCached(string) (Stat, error)              { return Stat{}, errors.ErrUnsupported }
