@@ -2,7 +2,6 @@ package tcptarget
 
 import (
 	"net"
-	"strconv"
 
 	"github.com/drivebay/drivebay/nvme"
 )
@@ -68,22 +67,17 @@ func (a *association) discoverIdentify(cmd *nvme.Command) nvme.Completion {
 func (a *association) discoverLog(cmd *nvme.Command) nvme.Completion {
 	size := (uint64(cmd.CDW10>>16) | uint64(cmd.CDW11&0xffff)<<16 + 1) * 4
 	offset := uint64(cmd.CDW12) | uint64(cmd.CDW13)<<32
-	host, port, err := net.SplitHostPort(a.local())
-	n, _ := strconv.Atoi(port)
 	switch {
-	case err != nil || n == 0:
-		return nvme.Completion{Status: nvme.StatusInternalError}
 	case nvme.LogPageID(cmd.CDW10) != nvme.LogDiscovery:
 		return nvme.Completion{Status: nvme.StatusInvalidLogPage.WithDNR()}
 	case size != uint64(len(cmd.Data)):
 		return nvme.Completion{Status: invalidLength}
 	}
-	ip := net.ParseIP(host)
 	nqn := a.t.o.NQN
 	if !a.t.powered() {
 		nqn = ""
 	}
-	log := discoveryLog(a.t.discoveryGeneration(), nqn, host, port, ip != nil && ip.To4() == nil)
+	log := discoveryLog(a.t.discoveryGeneration(), nqn, a.local())
 	if offset%4 != 0 || offset > uint64(len(log)) {
 		return nvme.Completion{Status: invalidField}
 	}
@@ -95,8 +89,8 @@ func (a *association) discoverLog(cmd *nvme.Command) nvme.Completion {
 }
 
 // local is the address that the host has connected to.
-func (a *association) local() string {
+func (a *association) local() *net.TCPAddr {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.queues[0].conn.LocalAddr().String()
+	return a.queues[0].conn.LocalAddr().(*net.TCPAddr)
 }

@@ -2,6 +2,8 @@ package tcptarget
 
 import (
 	"encoding/binary"
+	"net"
+	"strconv"
 
 	"github.com/drivebay/drivebay/nvme"
 	"github.com/drivebay/drivebay/nvme/internal/wire"
@@ -148,9 +150,9 @@ const (
 	discoveryEntry  = 1024
 )
 
-// discoveryLog returns the log page of a service that knows one NVM subsystem, or,
-// without a name, none.
-func discoveryLog(generation uint64, nqn, address, port string, v6 bool) []byte {
+// discoveryLog returns the log page of a service that knows one NVM subsystem, at an
+// address, or, without a name, none.
+func discoveryLog(generation uint64, nqn string, at *net.TCPAddr) []byte {
 	b := make([]byte, discoveryHeader, discoveryHeader+discoveryEntry)
 	binary.LittleEndian.PutUint64(b[0:], generation) // GENCTR
 	if nqn == "" {
@@ -160,8 +162,8 @@ func discoveryLog(generation uint64, nqn, address, port string, v6 bool) []byte 
 	binary.LittleEndian.PutUint64(b[8:], 1) // NUMREC
 	e := b[discoveryHeader:]
 	e[0], e[1], e[2] = 3, 1, 2 // TRTYPE TCP, ADRFAM IPv4, SUBTYPE NVM subsystem
-	if v6 {
-		e[1] = 2
+	if at.IP.To4() == nil {
+		e[1] = 2 // IPv6
 	}
 	e[3] = 2                                         // TREQ: secure channel not required
 	binary.LittleEndian.PutUint16(e[4:], 1)          // PORTID
@@ -172,8 +174,8 @@ func discoveryLog(generation uint64, nqn, address, port string, v6 bool) []byte 
 			b[i] = ' '
 		}
 	}
-	text(e[32:64], port)
+	text(e[32:64], strconv.Itoa(at.Port))
 	copy(e[256:512], nqn)
-	text(e[512:768], address)
+	text(e[512:768], at.IP.String())
 	return b
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
+	"net"
 	"testing"
 	"time"
 
@@ -424,6 +425,13 @@ func TestDiscovery(t *testing.T) {
 	var id nvme.IdentifyController
 	require.NoError(t, nvme.Decode(page, &id))
 	require.Equal(t, []any{nvme.DiscoveryController, discoveryNQN, uint16(1)}, []any{id.Type, id.SubsystemNQN, id.ControllerID})
+}
+
+func TestDiscoveryOfIPv6(t *testing.T) {
+	entry := discoveryLog(1, DefaultNQN, &net.TCPAddr{IP: net.IPv6loopback, Port: 4420})[discoveryHeader:]
+	require.Equal(t, []byte{3, 2, 2}, entry[:3])
+	require.Equal(t, "4420", string(bytes.TrimRight(entry[32:64], " ")))
+	require.Equal(t, "::1", string(bytes.TrimRight(entry[512:768], " ")))
 }
 
 func TestClockFollows(t *testing.T) {
