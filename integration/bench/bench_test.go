@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 
 // TestRun is no benchmark: it shows that the program works.
 func TestRun(t *testing.T) {
-	fixture.RequireTool(t, "e2fsck", "fsck.fat", "fsck.erofs", "xorriso", "unsquashfs")
+	fixture.RequireTool(t, "e2fsck", "fsck.fat", "fsck.erofs", "xorriso", "unsquashfs", "veritysetup")
 	dir := t.TempDir()
 	var out, progress bytes.Buffer
 	err := run(t.Context(), []string{
@@ -39,7 +39,7 @@ func TestRun(t *testing.T) {
 		"-only", "/(floor|drivebay)", "-profile", filepath.Join(dir, "profiles"),
 	}, &out, &progress)
 	require.NoError(t, err, "%s", &out)
-	for _, want := range []string{"tree of 1MiB in 100 files and a sparse one of 100GiB", "e2fsck: good  drivebay", "fsck.fat: good  drivebay", "fsck.erofs: good  drivebay", "xorriso: good  drivebay", "unsquashfs: good  drivebay", "floor\n"} {
+	for _, want := range []string{"tree of 1MiB in 100 files and a sparse one of 100GiB", "e2fsck: good  drivebay", "fsck.fat: good  drivebay", "fsck.erofs: good  drivebay", "xorriso: good  drivebay", "unsquashfs: good  drivebay", "veritysetup: good  drivebay", "floor\n"} {
 		require.Contains(t, out.String(), want)
 	}
 	require.NotContains(t, out.String(), "left out")
@@ -49,7 +49,7 @@ func TestRun(t *testing.T) {
 	require.Equal(t, []string{"profiles"}, left)
 	profiles, err := fs.Glob(os.DirFS(dir), "profiles/*")
 	require.NoError(t, err)
-	require.Len(t, profiles, 8*2*2) // groups, runs, kinds
+	require.Len(t, profiles, 9*2*2) // groups, runs, kinds
 }
 
 func TestMissingAndFailingContendersAreNamed(t *testing.T) {

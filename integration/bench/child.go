@@ -47,6 +47,10 @@ func runChild(ctx context.Context, args []string) error {
 			dirs = append(dirs, os.Getenv(name))
 		}
 		return pack(out, dirs)
+	case "sha256":
+		return sumVolume()
+	case "verity":
+		return profiled("verity-"+filepath.Base(out), func() error { return hashVolume(ctx, out) })
 	case "diskfs-ext4", "diskfs-fat", "diskfs-disk":
 		return writeDiskfs(args[0], out)
 	}

@@ -116,10 +116,7 @@ func (g *group) run(ctx context.Context, w *work, c *contender, round int) error
 	} else {
 		cmd = exec.CommandContext(ctx, "sh", "-ec", c.script)
 	}
-	cmd.Env = w.env(out)
-	if c.tree.files > 0 {
-		cmd.Env = append(cmd.Env, "TREE="+c.tree.dir)
-	}
+	cmd.Env = w.envOf(c, out)
 	s, err := w.time(cmd)
 	if err != nil {
 		return err
@@ -159,7 +156,7 @@ func (g *group) judged(ctx context.Context, w *work, c *contender, out string) s
 		return "no " + g.judge
 	}
 	cmd := exec.CommandContext(ctx, "sh", "-ec", cmp.Or(c.check, g.check))
-	cmd.Env = w.env(out)
+	cmd.Env = w.envOf(c, out)
 	if err := cmd.Run(); err != nil {
 		if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
 			return fmt.Sprintf("%s: BAD (%d)", g.judge, exit.ExitCode())

@@ -12,17 +12,17 @@
 // groups are "ext4", one file system; "fat", a small one as for an EFI system
 // partition; "erofs", one that is only read; "squashfs-zstd", "squashfs-gzip" and
 // "squashfs-none", such as are compressed; "iso9660", one for discs; "disk", a GPT
-// disk with an ext4 and a FAT; and "many", file systems of 10,000 to a million
+// disk with an ext4 and a FAT; "verity", the hash tree of a volume; and "many", file systems of 10,000 to a million
 // files, each on a tree of its own, which takes a minute or two to make.
 //
 // What absolute times are worth depends on the machine; the ratios last:
 //
 //   - "x floor" is how many times longer than the floor it took. The floor is a
 //     Go program that walks the tree and writes all contents into one packed
-//     file by read and pwrite.
+//     file by read and pwrite; of "verity", it is SHA-256 on one CPU.
 //   - "x peer" is how many times faster it was than the usual tool: mke2fs -d,
-//     mkfs.fat and mcopy, mkfs.erofs, mksquashfs, genisoimage, or the script of sfdisk,
-//     mkfs.fat, mcopy and mke2fs.
+//     mkfs.fat and mcopy, mkfs.erofs, mksquashfs, genisoimage, veritysetup, or the
+//     script of sfdisk, mkfs.fat, mcopy and mke2fs.
 //
 // Both are given for the medians and for the shortest times: on a machine that is
 // busy with other things, the latter vary less.
@@ -34,7 +34,7 @@
 //
 // A contender that is not installed, and one that fails, is named with its
 // reason. The first result of each is judged by e2fsck, fsck.fat, fsck.erofs,
-// unsquashfs or xorriso.
+// unsquashfs, xorriso or veritysetup.
 //
 // Trees and images are in one temporary directory of -dir, so on one file
 // system. Images are removed between the runs, outside of the time that is taken;

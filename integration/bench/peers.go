@@ -58,7 +58,7 @@ func (w *work) groups() []*group {
 			{name: "systemd-repart", tools: []string{"systemd-repart", "mkfs.fat", "mke2fs"}, script: repartDisk},
 			{name: "go-diskfs", child: []string{"diskfs-disk"}, once: true},
 		},
-	}, {
+	}, w.verityGroup(), {
 		name: "many", title: "ext4, fitted to small files: time for each and memory, by their number",
 		judge: "e2fsck", check: `e2fsck -fn "$OUT"`,
 		entries: []*contender{w.many(10_000), w.many(100_000), w.many(1_000_000)},

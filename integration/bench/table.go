@@ -39,7 +39,7 @@ func (g *group) print(out io.Writer, w *work) {
 // label returns the name, and how often the contender was run where that is not as
 // often as the others.
 func (c *contender) label() string {
-	if c.tree.files > 0 {
+	if c.once && c.tree.files > 0 {
 		each := c.median(wall) / time.Duration(c.tree.files)
 		return fmt.Sprintf("%s (%.1f µs each; one run)", c.name, float64(each)/1e3)
 	}

@@ -136,6 +136,15 @@ func (w *work) env(out string) []string {
 	return append(os.Environ(), set...)
 }
 
+// envOf returns what a contender is told that may have a tree of its own.
+func (w *work) envOf(c *contender, out string) []string {
+	env := w.env(out)
+	if c.tree.files > 0 {
+		env = append(env, "TREE="+c.tree.dir)
+	}
+	return env
+}
+
 // output returns the name of the file that the next run is to make.
 func (w *work) output() string {
 	w.runs++
