@@ -22,6 +22,7 @@ import (
 // A container's /dev is a tmpfs with the few nodes that it was given.
 func TestDevWithoutTheNodes(t *testing.T) {
 	fixture.RequireLoop(t)
+	fixture.RequireTool(t, "true")
 	for _, name := range []string{"nodes in a plain tmpfs", "nodes of other devices"} {
 		t.Run(name, func(t *testing.T) {
 			cmd := child(t, name)
