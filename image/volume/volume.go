@@ -41,6 +41,9 @@ type Geometry struct {
 	// Time is the moment of creation that the volume records, and the time of
 	// whatever the content gives none.
 	Time time.Time
+	// TempDir is where there is room for temporary files, of the volume's size if
+	// need be: beside the output, where that is a file. "" is os.TempDir.
+	TempDir string
 }
 
 // Derive returns the UUID that the seed gives for a purpose ("filesystem",
