@@ -71,6 +71,28 @@ func resolve(name string) (string, error) {
 // Target returns the name that the file is to have.
 func (p *File) Target() string { return p.name }
 
+// Take makes src, of size bytes, the file that is to be published, in place of the
+// one that was created and that nothing has been written to, with the size of that
+// one. It reports whether it could: on Linux it can where src has been opened
+// without a name (O_TMPFILE) in the same directory, so that it is what a new file
+// there would be. src remains the caller's to close.
+func (p *File) Take(src *os.File, size int64) (bool, error) {
+	own, err := p.Stat()
+	if err != nil || p.temp != "" || own.Size() < size || !alike(src, p.File) {
+		return false, err
+	}
+	f, err := duplicate(src, p.File.Name())
+	if err != nil {
+		return false, err
+	}
+	if err := errors.Join(f.Chmod(own.Mode()), f.Truncate(own.Size())); err != nil {
+		return false, errors.Join(err, f.Close())
+	}
+	taken := p.File
+	p.File = f
+	return true, taken.Close()
+}
+
 // Publish gives the file its name and closes it. Where it is to be durable, the
 // file and the name of it are on stable storage afterwards.
 func (p *File) Publish(durable bool) error {

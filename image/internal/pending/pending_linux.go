@@ -57,6 +57,32 @@ func linkUnnamed(f *os.File, name string) (string, error) {
 	return "", &fs.PathError{Op: "linkat", Path: at, Err: unix.EEXIST}
 }
 
+// alike reports whether two files have been created without a name in the same
+// directory, and nothing has been written to the second.
+func alike(a, b *os.File) bool {
+	dirs := make([]os.FileInfo, 2)
+	for i, f := range []*os.File{a, b} {
+		flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
+		if err != nil || flags&unix.O_TMPFILE != unix.O_TMPFILE {
+			return false
+		}
+		if dirs[i], err = os.Stat(filepath.Dir(f.Name())); err != nil {
+			return false
+		}
+	}
+	var st unix.Stat_t
+	return os.SameFile(dirs[0], dirs[1]) && unix.Fstat(int(b.Fd()), &st) == nil && st.Blocks == 0
+}
+
+// duplicate returns another descriptor of a file, under a name of its own.
+func duplicate(f *os.File, name string) (*os.File, error) {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
 // umask returns the process's file mode creation mask without changing it.
 func umask() os.FileMode {
 	b, _ := os.ReadFile("/proc/self/status")
