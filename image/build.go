@@ -1,9 +1,11 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"path/filepath"
 
 	"github.com/drivebay/drivebay/image/filetree"
 	"github.com/drivebay/drivebay/image/internal/pending"
@@ -13,7 +15,8 @@ import (
 // Options are what a build may be told. The zero value will do.
 type Options struct {
 	// Progress, where it is not nil, is called from time to time while the image
-	// is written, from another goroutine than the caller's, never twice at once.
+	// is written, mostly from another goroutine than the caller's, never twice at
+	// once.
 	Progress func(Progress)
 	// Sync makes the build wait until the image is on stable storage, so that
 	// a power cut after it cannot take the image away.
@@ -40,6 +43,7 @@ type Progress struct {
 // Build plans the layout and writes the image to the file name: see
 // [Plan.Build].
 func Build(ctx context.Context, name string, l Layout, o Options) (*Plan, error) {
+	l.TempDir = cmp.Or(l.TempDir, filepath.Dir(name))
 	p, err := l.Plan(ctx)
 	if err != nil {
 		return nil, err

@@ -66,6 +66,11 @@ type Layout struct {
 	// environment's SOURCE_DATE_EPOCH, or else 1980-01-01, the first day that
 	// all of them can hold. The times of files are their source's.
 	Time time.Time
+	// TempDir is the directory for what contents have to put into files before it
+	// can be placed, as those do that are compressed. Zero is os.TempDir, and for
+	// [Build] the directory of the output: it has the room, is no memory as /tmp may
+	// be, and a temporary file that is all of the image can become the output.
+	TempDir string
 	// ID is the GUID of a GPT disk. The signature of an MBR disk is its first
 	// four bytes. Zero is derived from Seed.
 	ID uuid.UUID

@@ -223,6 +223,7 @@ func (p *planner) geometry(i int) volume.Geometry {
 		Size:       part.Size,
 		Seed:       volume.Derive(p.layout.Seed, "content "+strconv.Itoa(i+1)),
 		Time:       p.layout.Time,
+		TempDir:    p.layout.TempDir,
 	}
 }
 

@@ -1,6 +1,7 @@
 package image
 
 import (
+	"os"
 	"sync"
 
 	"github.com/drivebay/drivebay/image/volume"
@@ -28,16 +29,30 @@ func (m *meter) enter(r region) {
 // WriteAt passes a write on.
 func (m *meter) WriteAt(p []byte, off int64) (int, error) {
 	n, err := m.sink.WriteAt(p, off)
+	m.count(int64(n), off)
+	return n, err
+}
+
+// Take passes a file on to a sink that takes it.
+func (m *meter) Take(f *os.File, size int64) (bool, error) {
+	taken, err := volume.Take(m.sink, f, size)
+	if taken {
+		m.count(size, 0)
+	}
+	return taken, err
+}
+
+// count counts bytes at an offset.
+func (m *meter) count(n, off int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for len(m.regions) > 1 && off >= m.regions[1].offset {
 		m.regions = m.regions[1:]
 	}
 	m.now.Region = m.regions[0].name
-	m.now.Done += int64(n)
+	m.now.Done += n
 	m.now.Total = max(m.now.Total, m.now.Done)
 	if m.report != nil {
 		m.report(m.now)
 	}
-	return n, err
 }
