@@ -20,7 +20,6 @@ type params struct {
 	blockSize   int64
 	tails       Tails
 	drop        bool
-	dir         string
 }
 
 // image is a file system without its superblock in a temporary file.
@@ -29,6 +28,7 @@ type image struct {
 	sb      superblock // but for the time
 	files   int64
 	dropped []string
+	users   int // plans that are being written: FileSystem.mu guards it
 }
 
 // builder makes an image.
@@ -58,8 +58,8 @@ type builder struct {
 	failed        atomic.Bool // the writing has met an error
 }
 
-// newImage reads, compresses and lays out a tree.
-func newImage(ctx context.Context, p params) (*image, error) {
+// newImage reads, compresses and lays out a tree, in a file in dir.
+func newImage(ctx context.Context, p params, dir string) (*image, error) {
 	b := &builder{ctx: ctx, params: p, idOf: map[uint32]uint16{}, sameSize: map[int64]bool{}, tailsOf: make([]uint8, p.blockSize)}
 	if b.tree == nil {
 		b.tree = filetree.New()
@@ -73,7 +73,7 @@ func newImage(ctx context.Context, p params) (*image, error) {
 	if err := b.scan(); err != nil {
 		return nil, err
 	}
-	if b.spool, err = newSpool(p.dir); err != nil {
+	if b.spool, err = newSpool(dir); err != nil {
 		return nil, err
 	}
 	sb, err := b.build(c)

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/drivebay/drivebay/image/internal/tempfile"
+	"github.com/drivebay/drivebay/image/volume"
 )
 
 // spoolBuffer is how much is written to a spool at once, in bytes.
@@ -76,6 +77,15 @@ func (s *spool) finish() error {
 
 // section returns a reader of n bytes at off.
 func (s *spool) section(off, n int64) io.Reader { return io.NewSectionReader(s.file, off, n) }
+
+// give has the output take over the file, with head in the place that was left for
+// it, and reports whether it did.
+func (s *spool) give(w *volume.Writer, head []byte) (bool, error) {
+	if _, err := s.file.WriteAt(head, 0); err != nil {
+		return false, fmt.Errorf("temporary file: %w", err)
+	}
+	return w.Take(s.file.File, s.off)
+}
 
 // close gives the file back. It may be called again.
 func (s *spool) close() error { return s.file.Close() }

@@ -50,7 +50,8 @@ type FileSystem struct {
 	// [ErrUnsupported].
 	Drop bool
 	// TempDir is where there is room for the compressed file system until it is
-	// written. "" is os.TempDir.
+	// written. "" is the geometry's. Best is the directory of the output: see
+	// [volume.Taker].
 	TempDir string
 
 	mu     sync.Mutex
@@ -61,7 +62,9 @@ type FileSystem struct {
 // Plan compresses the tree and lays the file system out. It implements
 // [volume.Content], but reads the contents of files: how long they are once they
 // are compressed cannot be known otherwise. All CPUs compress, into an unnamed
-// temporary file; planning again, with whatever geometry, uses what there is.
+// temporary file; planning again, with whatever geometry, uses what there is. An
+// output that is nothing but this file system may take the file itself over, see
+// [volume.Taker]: then it is compressed again when it is written again.
 //
 // A geometry without a size gives the smallest volume that holds the tree. What
 // does not fit is a [*volume.SizeError] of "bytes"; what squashfs cannot hold is a
@@ -78,7 +81,10 @@ func (fs *FileSystem) Plan(ctx context.Context, g volume.Geometry) (volume.Plan,
 	if err := checkTime(created); err != nil {
 		return nil, err
 	}
-	m, err := fs.image(ctx, p)
+	dir := cmp.Or(fs.TempDir, g.TempDir)
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	m, err := fs.image(ctx, p, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -86,14 +92,14 @@ func (fs *FileSystem) Plan(ctx context.Context, g volume.Geometry) (volume.Plan,
 	if g.Size != 0 && g.Size < need {
 		return nil, &volume.SizeError{Format: "squashfs", Size: g.Size, Need: need, Resource: "bytes"}
 	}
-	plan := &plan{fs: fs, image: m, sb: m.sb, size: cmp.Or(g.Size, need)}
+	plan := &plan{fs: fs, params: p, dir: dir, sb: m.sb, files: m.files, dropped: m.dropped, size: cmp.Or(g.Size, need)}
 	plan.sb.MkfsTime = uint32(created.Unix())
 	return plan, nil
 }
 
 // params checks the fields and fills in what is not given.
 func (fs *FileSystem) params() (params, error) {
-	p := params{fs.Tree, fs.Compression, 0, int64(cmp.Or(fs.BlockSize, defaultBlockSize)), fs.Tails, fs.Drop, fs.TempDir}
+	p := params{fs.Tree, fs.Compression, 0, int64(cmp.Or(fs.BlockSize, defaultBlockSize)), fs.Tails, fs.Drop}
 	if int(p.compression) >= len(compressions) {
 		return p, fmt.Errorf("squashfs: compression %d: %w: want Zstd, Gzip, XZ, LZ4 or None", p.compression, ErrOption)
 	}
@@ -112,17 +118,16 @@ func (fs *FileSystem) params() (params, error) {
 	return p, nil
 }
 
-// image returns the image of the tree, which it makes at the first call.
-func (fs *FileSystem) image(ctx context.Context, p params) (*image, error) {
-	fs.mu.Lock()
-	defer fs.mu.Unlock()
+// image returns the image of the tree, which it makes, in dir, where there is none.
+// The caller has the lock.
+func (fs *FileSystem) image(ctx context.Context, p params, dir string) (*image, error) {
 	if fs.closed {
-		return nil, fmt.Errorf("squashfs: plan: %w", ErrClosed)
+		return nil, fmt.Errorf("squashfs: %w", ErrClosed)
 	}
 	if m := fs.images[p]; m != nil {
 		return m, nil
 	}
-	m, err := newImage(ctx, p)
+	m, err := newImage(ctx, p, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -131,6 +136,38 @@ func (fs *FileSystem) image(ctx context.Context, p params) (*image, error) {
 	}
 	fs.images[p] = m
 	return m, nil
+}
+
+// use returns the image for a plan to write, until it is released.
+func (fs *FileSystem) use(ctx context.Context, p params, dir string) (*image, error) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	m, err := fs.image(ctx, p, dir)
+	if err == nil {
+		m.users++
+	}
+	return m, err
+}
+
+func (fs *FileSystem) release(m *image) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	m.users--
+}
+
+// give has the output take over the file that an image is in, if the caller is all
+// who uses it: whoever wants it next has it made anew.
+func (fs *FileSystem) give(w *volume.Writer, p params, m *image, head []byte) (taken bool, err error) {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if m.users > 1 || fs.images[p] != m {
+		return false, nil
+	}
+	if taken, err = m.spool.give(w, head); taken {
+		delete(fs.images, p)
+		err = errors.Join(err, m.spool.close())
+	}
+	return taken, err
 }
 
 // Close gives the temporary files back; plans cannot be written any more. Without
@@ -148,60 +185,3 @@ func (fs *FileSystem) Close() error {
 }
 
 var _ volume.Content = (*FileSystem)(nil)
-
-// plan is a file system with its size and time.
-type plan struct {
-	fs    *FileSystem
-	image *image
-	sb    superblock
-	size  int64
-}
-
-// Info implements [volume.Plan].
-func (p *plan) Info() volume.Info {
-	return volume.Info{
-		Format:  "squashfs",
-		Size:    p.size,
-		Used:    int64(p.sb.BytesUsed),
-		Files:   p.image.files,
-		Dropped: p.image.dropped,
-	}
-}
-
-// copyLen is how much is copied between two looks at the context, in bytes.
-const copyLen = 4 << 20
-
-// Write implements [volume.Plan].
-func (p *plan) Write(ctx context.Context, w *volume.Writer) error {
-	p.fs.mu.Lock()
-	closed := p.fs.closed
-	p.fs.mu.Unlock()
-	if closed {
-		return fmt.Errorf("squashfs: write: %w", ErrClosed)
-	}
-	err := p.write(ctx, w)
-	if cause := w.Err(ctx); cause != nil {
-		err = cause
-	}
-	if err != nil {
-		return fmt.Errorf("squashfs: %w", err)
-	}
-	return nil
-}
-
-func (p *plan) write(ctx context.Context, w *volume.Writer) error {
-	if _, err := w.Write(appendStruct(nil, &p.sb)); err != nil {
-		return err
-	}
-	for at, end := int64(superblockLen), int64(p.sb.BytesUsed); at < end; {
-		if err := w.Err(ctx); err != nil {
-			return err
-		}
-		n := min(copyLen, end-at)
-		if err := w.ReadN(p.image.spool.section(at, n), n); err != nil {
-			return fmt.Errorf("temporary file: %w", err)
-		}
-		at += n
-	}
-	return nil
-}
