@@ -66,6 +66,15 @@ func mount(t testing.TB, fs *squashfs.FileSystem) string {
 	return d.Mount(1, fixture.ReadOnly()).Path() + "/"
 }
 
+// mountFile has the kernel mount an image, and returns where.
+func mountFile(t testing.TB, name string) string {
+	t.Helper()
+	raw, err := image.RawFile(name)
+	require.NoError(t, err)
+	d := fixture.Disk(t, image.Layout{Table: image.NoTable, Partitions: []image.Partition{{Content: raw}}})
+	return d.MountAs(d.Path(), "squashfs", fixture.ReadOnly()).Path() + "/"
+}
+
 // unsquash unpacks an image and returns where.
 func unsquash(t testing.TB, name string) string {
 	t.Helper()

@@ -154,26 +154,6 @@ func TestReaderReadsGensquashfs(t *testing.T) {
 	}
 }
 
-// TestReaderReadsOurs has the reader find in our images what the kernel and
-// unsquashfs find there.
-func TestReaderReadsOurs(t *testing.T) {
-	for name, variant := range variants {
-		t.Run(name, func(t *testing.T) {
-			fs := variant()
-			fs.Tree = everything(t)
-			addLongXattrs(t, fs.Tree)
-			requireReads(t, fs.Tree, open(t, write(t, fs, 0)), filetree.DiffOptions{
-				Aspects: filetree.DefaultAspects,
-				Skip:    func(path string) bool { return path == "holes/huge" },
-			})
-		})
-	}
-	t.Run("xz", func(t *testing.T) {
-		fs := &squashfs.FileSystem{Tree: small(t), Compression: squashfs.XZ}
-		requireReads(t, fs.Tree, open(t, write(t, fs, 0)), filetree.DiffOptions{})
-	})
-}
-
 func TestReaderRefusesFeatures(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), sample.Pattern(5000), 0o600))

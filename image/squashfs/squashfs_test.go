@@ -433,7 +433,7 @@ func randomTree(t *testing.T, r *rand.Rand) *filetree.Tree {
 		case kind <= 4:
 			e = filetree.Symlink(strings.Repeat("t", 1+r.IntN(1000)))
 		default:
-			size := r.Int64N(1 + r.Int64N(200000))
+			size := r.Int64N(1 << r.IntN(18)) // of all orders of magnitude
 			e = filetree.File(sample.Noise(uint64(r.IntN(50)), int(size)), 0o644)
 			if kind == 5 {
 				at := r.Int64N(size + 1)

@@ -14,17 +14,17 @@ import (
 // variants are the ways to write an image.
 var variants = map[string]func() *squashfs.FileSystem{
 	"zstd":         func() *squashfs.FileSystem { return &squashfs.FileSystem{} },
-	"zstd-19":      func() *squashfs.FileSystem { return &squashfs.FileSystem{Level: 19, BlockSize: 1 << 20} },
+	"zstd-15":      func() *squashfs.FileSystem { return &squashfs.FileSystem{Level: 15, BlockSize: 1 << 20} },
 	"gzip":         func() *squashfs.FileSystem { return &squashfs.FileSystem{Compression: squashfs.Gzip} },
 	"none":         func() *squashfs.FileSystem { return &squashfs.FileSystem{Compression: squashfs.None} },
 	"lz4":          func() *squashfs.FileSystem { return &squashfs.FileSystem{Compression: squashfs.LZ4} },
-	"lz4-9":        func() *squashfs.FileSystem { return &squashfs.FileSystem{Compression: squashfs.LZ4, Level: 9} },
+	"lz4-1":        func() *squashfs.FileSystem { return &squashfs.FileSystem{Compression: squashfs.LZ4, Level: 1} },
 	"4 KiB blocks": func() *squashfs.FileSystem { return &squashfs.FileSystem{BlockSize: 4096} },
 	"1 MiB blocks": func() *squashfs.FileSystem { return &squashfs.FileSystem{BlockSize: 1 << 20} },
 	"all tails":    func() *squashfs.FileSystem { return &squashfs.FileSystem{Tails: squashfs.TailsAlways} },
 	"no tails":     func() *squashfs.FileSystem { return &squashfs.FileSystem{Tails: squashfs.TailsNever} },
 	"gzip, 16 KiB": func() *squashfs.FileSystem {
-		return &squashfs.FileSystem{Compression: squashfs.Gzip, Level: 9, BlockSize: 16 << 10}
+		return &squashfs.FileSystem{Compression: squashfs.Gzip, Level: 1, BlockSize: 16 << 10}
 	},
 	"none, tails": func() *squashfs.FileSystem {
 		return &squashfs.FileSystem{Compression: squashfs.None, Tails: squashfs.TailsAlways, BlockSize: 4096}
