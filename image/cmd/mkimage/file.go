@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 
 	"github.com/drivebay/drivebay/image"
 	"github.com/drivebay/drivebay/image/internal/pending"
@@ -16,7 +19,12 @@ type fileOutput struct {
 	options *formatOptions
 }
 
-func (f *fileOutput) prepare(l *image.Layout) error          { return f.format.prepare(l) }
+// prepare has what is compressed put together beside the output.
+func (f *fileOutput) prepare(l *image.Layout) error {
+	l.TempDir = cmp.Or(l.TempDir, filepath.Dir(f.name))
+	return f.format.prepare(l)
+}
+
 func (f *fileOutput) fit(p *image.Plan) (*image.Plan, error) { return f.format.fit(p) }
 func (f *fileOutput) close()                                 {}
 
@@ -70,6 +78,14 @@ func (c *countedFile) WriteAt(p []byte, off int64) (int, error) {
 	n, err := c.File.WriteAt(p, off)
 	c.n += int64(n)
 	return n, err
+}
+
+func (c *countedFile) Take(f *os.File, size int64) (bool, error) {
+	taken, err := c.File.Take(f, size)
+	if taken {
+		c.n += size
+	}
+	return taken, err
 }
 
 // streamOutput is standard output.
