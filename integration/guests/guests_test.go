@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,6 +26,14 @@ var tools = []string{
 
 // claims is what a guest has, so that a test which misses any of it fails.
 const claims = "root,loop,kernel,tool,fuse,nvme-tcp,fs:ext4,fs:vfat,fs:xfs,fs:btrfs,fs:iso9660"
+
+// mkfs returns the flags that pack the programs which make and check file systems.
+func mkfs(types ...string) (flags []string) {
+	for _, fstype := range types {
+		flags = append(flags, "tool=mkfs."+fstype, "tool=fsck."+fstype)
+	}
+	return flags
+}
 
 // suite is a run of go test in a guest.
 type suite struct {
@@ -56,10 +65,8 @@ var suites = []suite{
 	},
 	{
 		name: "fixture", packages: []string{"fixture"},
-		flags: []string{"module=nvme-tcp", "ondemand=xfs", "ondemand=btrfs", "tool=sync"},
-		// They want a dozen programs of seven file systems, and are about programs: the
-		// machine outside has them.
-		test: []string{"-skip", "^TestMkfs"},
+		flags: slices.Concat([]string{"module=nvme-tcp", "ondemand=xfs", "ondemand=btrfs", "tool=sync", "tool=blkid"},
+			mkfs("ext2", "ext3", "minix", "vfat", "f2fs")),
 	},
 	{name: "disks with udev", packages: []string{"integration/guests/disks"}, flags: []string{"udev"}},
 	{name: "disks", packages: []string{"integration/guests/disks"}},
