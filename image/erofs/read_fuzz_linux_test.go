@@ -40,7 +40,7 @@ func FuzzReader(f *testing.F) {
 			f.Add(uint8(which), []byte{0, 4, 128 + k*2, 0xff, 0, 5, k * 4, k})
 		}
 	}
-	imagetest.FuzzReader(f, images, 64<<20, func(r io.ReaderAt, size int64) (filetree.TreeFS, error) {
+	imagetest.FuzzReader(f, images, 64<<20, func(r io.ReaderAt, size int64) (imagetest.Reader, error) {
 		return erofs.Open(r, size)
 	})
 }

@@ -1,27 +1,23 @@
 package ext4_test
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"log"
-	"os"
 
 	"github.com/drivebay/drivebay/image/ext4"
-	"github.com/drivebay/drivebay/image/filetree"
-	"github.com/drivebay/drivebay/image/volume"
+	"github.com/drivebay/drivebay/image/internal/sample"
 )
 
 // The files of a volume are an fs.FS, and a tree with all that is known of them.
 func ExampleOpen() {
-	image, size, err := exampleImage()
+	image, err := exampleImage()
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.Remove(image.Name())
-	defer image.Close()
-	files, err := ext4.Open(image, size)
+	files, err := ext4.Open(bytes.NewReader(image), int64(len(image)))
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -40,29 +36,11 @@ func ExampleOpen() {
 	// -rw-r----- 1000 2 user.note
 }
 
-// exampleImage returns a volume with a file of two names, and its size.
-func exampleImage() (image *os.File, size int64, err error) {
-	tree := filetree.New()
-	e := filetree.File([]byte("drivebay\n"), 0o640)
-	e.UID, e.Xattrs = 1000, []filetree.Xattr{{Name: "user.note", Value: []byte("an example")}}
-	if _, err := tree.Add("etc/hostname", e); err != nil {
-		return nil, 0, err
-	}
-	if _, err := tree.Link("etc/mailname", "etc/hostname"); err != nil {
-		return nil, 0, err
-	}
-	plan, err := (&ext4.FileSystem{Tree: tree, JournalSize: ext4.None}).Plan(context.Background(), volume.Geometry{SectorSize: 512})
+// exampleImage returns a volume with a file of two names.
+func exampleImage() ([]byte, error) {
+	tree, err := sample.Hostname()
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	size = plan.Info().Size
-	if image, err = os.CreateTemp("", "example"); err != nil {
-		return nil, 0, err
-	}
-	w := volume.NewWriter(image, size)
-	defer w.Close()
-	if err := plan.Write(context.Background(), w); err != nil {
-		return nil, 0, err
-	}
-	return image, size, errors.Join(w.Flush(), image.Truncate(size))
+	return sample.Image(context.Background(), &ext4.FileSystem{Tree: tree, JournalSize: ext4.None})
 }

@@ -1,12 +1,9 @@
 package ext4_test
 
 import (
-	"bytes"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
@@ -14,15 +11,11 @@ import (
 
 	"github.com/drivebay/drivebay/fixture"
 	"github.com/drivebay/drivebay/image/ext4"
-	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/imagetest"
 	"github.com/drivebay/drivebay/image/internal/sample"
 )
 
-// maxAlloc is what reading a damaged image of 256 KiB may allocate.
-const maxAlloc = 64 << 20
-
-// FuzzReader changes bytes of good volumes that have no checksums: each four of the
-// input are a place and a value.
+// FuzzReader changes bytes of good volumes that have no checksums.
 func FuzzReader(f *testing.F) {
 	dir := fuzzDir(f)
 	var images [][]byte
@@ -41,18 +34,8 @@ func FuzzReader(f *testing.F) {
 			f.Add(uint8(which), []byte{0, 4, byte(at * 16), 0xff, 0, 8, byte(at * 4), 7, 0, byte(40 + at), 8, 3})
 		}
 	}
-	f.Fuzz(func(t *testing.T, which uint8, changes []byte) {
-		b := bytes.Clone(images[int(which)%len(images)])
-		for ; len(changes) >= 4; changes = changes[4:] {
-			b[(int(changes[0])<<16|int(changes[1])<<8|int(changes[2]))%len(b)] = changes[3]
-		}
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		readAll(b)
-		runtime.ReadMemStats(&after)
-		if n := after.TotalAlloc - before.TotalAlloc; n > maxAlloc {
-			t.Errorf("%d bytes have been allocated for a volume of %d", n, len(b))
-		}
+	imagetest.FuzzReader(f, images, 64<<20, func(r io.ReaderAt, size int64) (imagetest.Reader, error) {
+		return ext4.Open(r, size)
 	})
 }
 
@@ -69,31 +52,4 @@ func fuzzDir(f *testing.F) string {
 	require.NoError(f, os.Symlink(strings.Repeat("t", 100), at("dir/slow")))
 	require.NoError(f, os.Symlink("dir", at("fast")))
 	return dir
-}
-
-// readAll reads what can be read of a volume.
-func readAll(b []byte) {
-	r, err := ext4.Open(bytes.NewReader(b), int64(len(b)))
-	if err != nil {
-		return
-	}
-	_, _ = r.Info()
-	if tree, err := r.Tree(); err == nil {
-		_ = tree.Walk(func(n filetree.Node) error {
-			if n.Mode().IsRegular() {
-				if c, err := n.Open(); err == nil {
-					_, _ = io.CopyN(io.Discard, c, 1<<20)
-				}
-			}
-			return nil
-		})
-		_ = tree.Close()
-	}
-	_ = fs.WalkDir(r, ".", func(path string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
-			_, _ = r.ReadFile(path)
-			_, _ = r.ReadLink(path)
-		}
-		return nil
-	})
 }

@@ -4,18 +4,16 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
-	"github.com/drivebay/drivebay/fixture"
 	"github.com/drivebay/drivebay/image/fat"
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/imagetest"
 	"github.com/drivebay/drivebay/image/volume"
 )
 
@@ -25,14 +23,11 @@ const (
 	gib = int64(1) << 30
 )
 
-var (
-	seed = uuid.MustParse("8f1c2c3e-0000-4000-8000-000000000001")
-	when = time.Date(2024, 2, 29, 12, 34, 57, 890_000_000, time.UTC)
-)
+var when = time.Date(2024, 2, 29, 12, 34, 57, 890_000_000, time.UTC)
 
 // geometry is that of a volume of 512-byte sectors.
 func geometry(size int64) volume.Geometry {
-	return volume.Geometry{SectorSize: 512, Offset: mib, Size: size, Seed: seed, Time: when}
+	return volume.Geometry{SectorSize: 512, Offset: mib, Size: size, Seed: imagetest.Seed, Time: when}
 }
 
 // build writes a file system into a new file and returns its name.
@@ -40,16 +35,9 @@ func build(t testing.TB, fs *fat.FileSystem, g volume.Geometry) (name string, in
 	t.Helper()
 	p, err := fs.Plan(t.Context(), g)
 	require.NoError(t, err)
-	info = p.Info()
-	f, err := os.Create(filepath.Join(t.TempDir(), "image"))
-	require.NoError(t, err)
-	defer f.Close()
-	require.NoError(t, f.Truncate(info.Size))
-	w := volume.NewWriter(f, info.Size)
-	defer w.Close()
-	require.NoError(t, p.Write(t.Context(), w))
-	require.NoError(t, w.Flush())
-	return f.Name(), info
+	name = filepath.Join(t.TempDir(), "image")
+	imagetest.WritePlan(t, p, name)
+	return name, p.Info()
 }
 
 // tree returns a tree of the given files. A path that ends with a slash is a
@@ -70,14 +58,7 @@ func tree(t testing.TB, files map[string]string) *filetree.Tree {
 }
 
 // run runs a tool and returns what it prints.
-func run(t testing.TB, tool string, args ...string) string {
-	t.Helper()
-	cmd := exec.Command(fixture.RequireTool(t, tool), args...)
-	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "TZ=UTC")
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, "%s %s: %s", tool, strings.Join(args, " "), out)
-	return string(out)
-}
+var run = imagetest.Tool
 
 // fsck has fsck.vfat look at an image. It prints two lines where all is well.
 func fsck(t testing.TB, image string) (summary string) {

@@ -18,6 +18,7 @@ import (
 	"github.com/drivebay/drivebay/fixture"
 	"github.com/drivebay/drivebay/image/fat"
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/imagetest"
 	"github.com/drivebay/drivebay/image/volume"
 )
 
@@ -235,7 +236,7 @@ func TestChoosesAsMkfs(t *testing.T) {
 			require.NoError(t, os.WriteFile(name, nil, 0o644))
 			require.NoError(t, os.Truncate(name, size))
 			run(t, "mkfs.fat", "-S", fmt.Sprint(sector), name)
-			img, _ := build(t, &fat.FileSystem{}, volume.Geometry{SectorSize: int(sector), Size: size, Seed: seed})
+			img, _ := build(t, &fat.FileSystem{}, volume.Geometry{SectorSize: int(sector), Size: size, Seed: imagetest.Seed})
 			require.Equal(t, readBoot(t, name), readBoot(t, img), "%d bytes in sectors of %d", size, sector)
 			if size < gib {
 				fsck(t, img)

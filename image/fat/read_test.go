@@ -15,18 +15,15 @@ import (
 
 	"github.com/drivebay/drivebay/image/fat"
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/imagetest"
 	"github.com/drivebay/drivebay/image/volume"
 )
 
 // open opens an image to be read.
 func open(t testing.TB, image string) *fat.Reader {
 	t.Helper()
-	f, err := os.Open(image)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = f.Close() })
-	info, err := f.Stat()
-	require.NoError(t, err)
-	r, err := fat.Open(f, info.Size())
+	f, size := imagetest.OpenFile(t, image)
+	r, err := fat.Open(f, size)
 	require.NoError(t, err)
 	return r
 }

@@ -8,10 +8,17 @@ import (
 	"testing"
 
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/volume"
 )
 
+// Reader is the files of a volume.
+type Reader interface {
+	filetree.TreeFS
+	Info() (volume.Info, error)
+}
+
 // Opener opens a volume to be read.
-type Opener func(r io.ReaderAt, size int64) (filetree.TreeFS, error)
+type Opener func(r io.ReaderAt, size int64) (Reader, error)
 
 // FuzzReader changes bytes of good volumes, and reads all that can be read of them:
 // nothing may panic, or allocate more than most bytes. The input is the number of a
@@ -60,7 +67,8 @@ func (d damaged) ReadAt(b []byte, off int64) (int, error) {
 const maxRead = 1 << 20
 
 // ReadAll reads what can be read of a volume, by its tree and by its names.
-func ReadAll(files filetree.TreeFS) {
+func ReadAll(files Reader) {
+	_, _ = files.Info()
 	if tree, err := files.Tree(); err == nil {
 		_ = tree.Walk(func(n filetree.Node) error {
 			if n.Mode().IsRegular() {
