@@ -28,8 +28,8 @@ const (
 
 // How long a target waits in real time.
 const (
-	initTimeout   = 10 * time.Second // for ICReq and Connect
-	writeTimeout  = 30 * time.Second
+	initTimeout   = time.Minute // for ICReq and Connect
+	writeTimeout  = time.Minute
 	lingerTimeout = time.Second     // for the host to close after C2HTermReq
 	busyTimeout   = 3 * time.Second // for the old association of a host that reconnects
 )
