@@ -105,7 +105,8 @@ type readVolume struct {
 	id          uint32
 	label       string // the boot sector's
 
-	table tableCache
+	table  tableCache
+	listed rofs.Sum // the bytes of directories
 }
 
 // Root returns the root directory.

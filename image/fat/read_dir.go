@@ -29,6 +29,10 @@ func (v *readVolume) readDir(id rofs.ID) (d dirReader, err error) {
 	if err != nil {
 		return d, err
 	}
+	// They share nothing. Nobody who walks the tree shall find more than there is.
+	if sum, most := v.listed.Add(id, bytesIn(runs)), v.sectors*v.sectorSize; sum > most {
+		return d, damaged("directories have %d bytes up to this one: want at most the volume's %d", sum, most)
+	}
 	d.v = v
 	for _, r := range runs {
 		b := make([]byte, r.Length)
@@ -45,6 +49,13 @@ func (v *readVolume) readDir(id rofs.ID) (d dirReader, err error) {
 		}
 	}
 	return d, nil
+}
+
+func bytesIn(runs []rofs.Run) (n int64) {
+	for _, r := range runs {
+		n += r.Length
+	}
+	return n
 }
 
 // dirOf returns where a directory is.

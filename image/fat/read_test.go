@@ -145,6 +145,35 @@ func TestReaderModes(t *testing.T) {
 	}
 }
 
+// Directories whose chains meet would let a small volume have any number of files.
+func TestReaderRefusesDirectoriesThatMeet(t *testing.T) {
+	files := map[string]string{}
+	for i := range 1000 {
+		files[fmt.Sprintf("LARGE/%d", i)] = ""
+	}
+	for i := range 100 {
+		files[fmt.Sprintf("D%02d/", i)] = ""
+	}
+	image, _ := build(t, &fat.FileSystem{Tree: tree(t, files), Type: fat.FAT16}, geometry(0))
+	b, err := os.ReadFile(image)
+	require.NoError(t, err)
+	reserved, tableLen, roots := int(b[14])|int(b[15])<<8, int(b[22])|int(b[23])<<8, int(b[17])|int(b[18])<<8
+	root := (reserved + 2*tableLen) * 512
+	cluster := func(name string) int {
+		at := root + strings.Index(string(b[root:root+roots*32]), name)
+		return int(b[at+26]) | int(b[at+27])<<8
+	}
+	for i := range 100 {
+		next := b[reserved*512+2*cluster(fmt.Sprintf("D%02d ", i)):]
+		next[0], next[1] = byte(cluster("LARGE ")), byte(cluster("LARGE ")>>8)
+	}
+	r, err := fat.Open(strings.NewReader(string(b)), int64(len(b)))
+	require.NoError(t, err)
+	_, err = r.Info()
+	require.ErrorIs(t, err, volume.ErrDamaged)
+	require.ErrorContains(t, err, "directories have ")
+}
+
 // TestReaderRefuses has plain words for what makes no sense.
 func TestReaderRefuses(t *testing.T) {
 	image, _ := build(t, &fat.FileSystem{Tree: tree(t, map[string]string{"A/B": "b", "D/E": "e", "C": strings.Repeat("c", 9000)}), Type: fat.FAT16}, geometry(8*mib+512*1024))
