@@ -32,12 +32,14 @@ func TestKernelSeesEverything(t *testing.T) {
 // The kernel and fsck.erofs read blocks that several files have.
 func TestKernelSeesCopies(t *testing.T) {
 	for _, blockSize := range []int{512, 4096} {
-		tr := copies(t)
-		fs := &erofs.FileSystem{Tree: tr, BlockSize: blockSize, Deduplicate: true}
-		requireSame(t, tr, mount(t, fs), "holes/huge")
-		if blockSize == 4096 {
-			tool(t, "fsck.erofs", write(t, fs, 0))
-		}
+		t.Run(fmt.Sprint(blockSize), func(t *testing.T) {
+			tr := copies(t)
+			fs := &erofs.FileSystem{Tree: tr, BlockSize: blockSize, Deduplicate: true}
+			requireSame(t, tr, mount(t, fs), "holes/huge")
+			if blockSize == 4096 {
+				tool(t, "fsck.erofs", write(t, fs, 0))
+			}
+		})
 	}
 }
 
