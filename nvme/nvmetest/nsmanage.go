@@ -168,3 +168,28 @@ func namespaceAttachment(r *request) nvme.Status {
 	}
 	return success
 }
+
+// Detach takes the namespace from every controller, and Attach gives it to all (a
+// private one to the first), as another host may do by Namespace Attachment. The
+// controllers post that the namespace has changed.
+func (n *Namespace) Detach() { n.attach(false) }
+
+// Attach is the other way round; see [Namespace.Detach].
+func (n *Namespace) Attach() { n.attach(true) }
+
+func (n *Namespace) attach(yes bool) {
+	n.drive.mu.Lock()
+	defer n.drive.mu.Unlock()
+	for _, c := range n.drive.controllers {
+		switch {
+		case n.attachedTo(c) == yes, yes && n.private && c.id > 1:
+			continue
+		case yes:
+			n.attached[c.id] = true
+		default:
+			delete(n.attached, c.id)
+			c.selfTest.abortFor(c, n.id, nvme.SelfTestAbortedNamespace)
+		}
+		c.namespaceChanged(n.id)
+	}
+}
