@@ -55,7 +55,10 @@ func (n Node) Path() string {
 func (n Node) Parent() Node { return Node{n.t, n.t.nodes.at(n.i).parent} }
 
 // Inode returns the node whose name n is another of, or n itself.
-func (n Node) Inode() Node { return Node{n.t, n.t.nodes.inode(n.i)} }
+func (n Node) Inode() Node {
+	i, _ := n.t.nodes.inode(n.i)
+	return Node{n.t, i}
+}
 
 // Links returns how many names the file has in the tree. A directory has one.
 func (n Node) Links() int { return 1 + int(n.rec().links) }
@@ -67,7 +70,10 @@ func (n Node) IsDir() bool { return n.t.isDir(n.i) } // a link has no mode
 func (n Node) Mode() fs.FileMode { return FileMode(n.UnixMode()) }
 
 // UnixMode returns the type and the permissions as Linux encodes them.
-func (n Node) UnixMode() uint16 { return n.t.nodes.mode(n.t.nodes.inode(n.i)) }
+func (n Node) UnixMode() uint16 {
+	_, b := n.t.nodes.inode(n.i)
+	return modeOf(b)
+}
 
 // UID returns the number of the owning user.
 func (n Node) UID() uint32 { return n.rec().uid }
@@ -161,8 +167,12 @@ func (n Node) Open() (c Content, err error) {
 
 // rec returns the record of the node's inode.
 func (n Node) rec() node {
-	return n.t.nodes.at(n.t.nodes.inode(n.i))
+	_, b := n.t.nodes.inode(n.i)
+	return decodeNode(b)
 }
 
 // more returns what few nodes have, empty for all others.
-func (n Node) more() *extra { return n.t.extras.at(n.t.nodes.extra(n.t.nodes.inode(n.i))) }
+func (n Node) more() *extra {
+	_, b := n.t.nodes.inode(n.i)
+	return n.t.extras.at(extraOf(b))
+}

@@ -74,8 +74,10 @@ func (ns *nodes) add(n *node) uint32 {
 }
 
 // at returns record i, a copy: what is changed has to be set.
-func (ns *nodes) at(i uint32) (n node) {
-	b, le := ns.view(i), binary.LittleEndian
+func (ns *nodes) at(i uint32) node { return decodeNode(ns.view(i)) }
+
+func decodeNode(b *[nodeLen]byte) (n node) {
+	le := binary.LittleEndian
 	n.sec = int64(le.Uint64(b[0:]))
 	n.nsec = le.Uint32(b[8:])
 	n.name = le.Uint32(b[12:])
@@ -103,7 +105,7 @@ func (ns *nodes) view(i uint32) *[nodeLen]byte {
 // a tree ask for, again and again.
 
 // mode returns the mode of record i, 0 where it is another name of a file.
-func (ns *nodes) mode(i uint32) uint16 { return binary.LittleEndian.Uint16(ns.view(i)[52:]) }
+func (ns *nodes) mode(i uint32) uint16 { return modeOf(ns.view(i)) }
 
 // name returns where the name of record i is.
 func (ns *nodes) name(i uint32) uint32 { return binary.LittleEndian.Uint32(ns.view(i)[12:]) }
@@ -114,18 +116,20 @@ func (ns *nodes) next(i uint32) (next uint32, flags uint16) {
 	return binary.LittleEndian.Uint32(b[20:]), binary.LittleEndian.Uint16(b[56:])
 }
 
-// inode returns the number of the record with the metadata of record i, itself
-// or the file that it is another name of.
-func (ns *nodes) inode(i uint32) uint32 {
+// inode returns the record with the metadata of record i, itself or the file that
+// it is another name of: its number and its bytes, which may not be changed.
+func (ns *nodes) inode(i uint32) (uint32, *[nodeLen]byte) {
 	b := ns.view(i)
 	if binary.LittleEndian.Uint16(b[56:])&flagLink != 0 {
-		return binary.LittleEndian.Uint32(b[24:])
+		i = binary.LittleEndian.Uint32(b[24:])
+		b = ns.view(i)
 	}
-	return i
+	return i, b
 }
 
-// extra returns where the extra of record i is.
-func (ns *nodes) extra(i uint32) uint32 { return binary.LittleEndian.Uint32(ns.view(i)[44:]) }
+// modeOf returns the mode of a record, and extraOf where its extra is.
+func modeOf(b *[nodeLen]byte) uint16  { return binary.LittleEndian.Uint16(b[52:]) }
+func extraOf(b *[nodeLen]byte) uint32 { return binary.LittleEndian.Uint32(b[44:]) }
 
 // set replaces record i.
 func (ns *nodes) set(i uint32, n *node) {

@@ -275,14 +275,16 @@ func tarPath(name string) (string, error) {
 	return path, checkPath(path)
 }
 
+// tarTypes are the types of files that an archive has, but for hard links.
+var tarTypes = map[byte]uint16{
+	tar.TypeReg: ModeRegular, '\x00': ModeRegular, tar.TypeCont: ModeRegular, tar.TypeGNUSparse: ModeRegular,
+	tar.TypeDir: ModeDir, tar.TypeSymlink: ModeSymlink, tar.TypeFifo: ModeFIFO,
+	tar.TypeChar: ModeChar, tar.TypeBlock: ModeBlock,
+}
+
 // tarEntry returns what a header tells of a file that is no hard link.
 func tarEntry(h *tar.Header) (e Entry, err error) {
-	types := map[byte]uint16{
-		tar.TypeReg: ModeRegular, '\x00': ModeRegular, tar.TypeCont: ModeRegular, tar.TypeGNUSparse: ModeRegular,
-		tar.TypeDir: ModeDir, tar.TypeSymlink: ModeSymlink, tar.TypeFifo: ModeFIFO,
-		tar.TypeChar: ModeChar, tar.TypeBlock: ModeBlock,
-	}
-	typ, ok := types[h.Typeflag]
+	typ, ok := tarTypes[h.Typeflag]
 	if !ok {
 		return e, fmt.Errorf("%w: type %q of an archive's member", ErrBadEntry, h.Typeflag)
 	}

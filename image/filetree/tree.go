@@ -268,9 +268,18 @@ func (t *Tree) isDir(i uint32) bool { return t.nodes.mode(i)&ModeType == ModeDir
 // name returns the name of node i.
 func (t *Tree) name(i uint32) []byte { return t.names.at(t.nodes.name(i)) }
 
-// child returns the node called name in a directory.
+// child returns the node called name in a directory. Most sources have names in
+// order, so that most names are the last of their directory, or not there yet.
 func (t *Tree) child(dir uint32, name string) (uint32, bool) {
-	if !t.isDir(dir) {
+	d := t.nodes.at(dir)
+	if d.mode&ModeType != ModeDir || d.last == 0 {
+		return 0, false
+	}
+	last := t.name(d.last)
+	if string(last) == name && t.live(d.last) == d.last {
+		return d.last, true
+	}
+	if d.flags&flagUnsorted == 0 && string(last) < name {
 		return 0, false
 	}
 	return t.index.find(t, dir, name)
