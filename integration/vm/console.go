@@ -11,7 +11,6 @@ type ring struct {
 	mu    sync.Mutex
 	limit int
 	b     []byte
-	total int64
 }
 
 // consoleLimit is how many bytes of console are kept: some 3,000 lines.
@@ -20,7 +19,6 @@ const consoleLimit = 256 << 10
 func (r *ring) Write(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.total += int64(len(p))
 	r.b = append(r.b, p...)
 	if len(r.b) > 2*r.limit { // moves each byte once at most
 		r.b = append(r.b[:0], r.b[len(r.b)-r.limit:]...)

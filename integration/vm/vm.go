@@ -53,13 +53,6 @@ func (v *VM) Kill() {
 // Console returns the last of what the guest wrote to its console: 256 KiB.
 func (v *VM) Console() string { return v.console.text() }
 
-// ConsoleBytes returns how much the guest has written to its console.
-func (v *VM) ConsoleBytes() int64 {
-	v.console.mu.Lock()
-	defer v.console.mu.Unlock()
-	return v.console.total
-}
-
 // Serial returns the host's end of a serial port besides the console, from 1 to
 // [Machine.Serial]: the guest's is /dev/ttyS1 and so on, of ARM64 /dev/ttyS0 and so
 // on, where the console is /dev/ttyAMA0. It has to be read: a guest whose bytes are not

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,11 +43,12 @@ func TestMain(m *testing.M) {
 func watchDrives() {
 	for last := "?"; ; time.Sleep(20 * time.Millisecond) {
 		files, _ := filepath.Glob("/sys/class/nvme/*/serial")
-		var serials []string
+		var serials []string // sorted: drives are probed side by side
 		for _, file := range files {
 			b, _ := os.ReadFile(file)
 			serials = append(serials, strings.TrimSpace(string(b)))
 		}
+		slices.Sort(serials)
 		if now := fmt.Sprint(serials); now != last {
 			last = now
 			fmt.Println("drives", now)
@@ -152,6 +154,9 @@ func hotPlugAndReset(t *testing.T, k *kernel.Kernel) {
 	require.Equal(t, "DeviceNotFound", refused.Class)
 	require.ErrorIs(t, v.Plug(ctx, drive("fifth", "")), vm.ErrMachine)
 
+	require.NoError(t, v.PowerDown(ctx)) // to which this guest does not listen
+	_, err = v.WaitEvent(ctx, "POWERDOWN")
+	require.NoError(t, err)
 	require.NoError(t, v.Reset(ctx))
 	until("hello") // the machine has survived
 	until("drives [first third]")

@@ -48,13 +48,14 @@
 // A program for arm64 gets a guest of arm64, wherever vmexec runs; that guest's init
 // is a build of vmexec for it, which lies beside vmexec as vmexec-arm64. Its kernel
 // comes from Debian's arm64, of which the machine's dpkg need not know. Tools and
-// libraries of the machine are of no use in it: a test that calls none needs
+// libraries of the machine are of no use in it, and tests that want them skip:
 //
 //	$ GOARCH=arm64 go build -o vmexec-arm64 ./integration/cmd/vmexec
 //	$ ./vmexec -fetch -arch arm64
 //	$ GOARCH=arm64 go test -exec "$PWD/vmexec -v" ./nvme
 //	vmexec: kernel 6.1.0-56-cloud-arm64, packed in 29 ms, booted in 3991 ms
 //	ok  	github.com/drivebay/drivebay/nvme	12.255s
+//	$ GOARCH=arm64 go test -exec "$PWD/vmexec -v" ./loop
 //
 // # What a guest's kernel leaves out
 //

@@ -179,7 +179,7 @@ func seesWhatItWasGiven(t *testing.T, p guest.Program) {
 	require.NoError(t, json.Unmarshal(stdout.Bytes(), &got), "%s", &stdout)
 	require.Equal(t, input, got.Stdin)
 	require.Regexp(t, `^blkid from util-linux `, got.Tool)
-	require.JSONEq(t, `{"status":"running","singlestep":false,"running":true}`, got.QMP)
+	require.Contains(t, got.QMP, `"status":"running"`)
 	require.Contains(t, got.NoQMP, "CommandNotFound")
 	got.Stdin, got.Tool, got.QMP, got.NoQMP = "", "", "", ""
 	require.Equal(t, facts{

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -56,7 +55,7 @@ func initialize() error {
 	}
 	defer drain(tty)
 	in := &initProcess{out: wire.NewWriter(tty), in: wire.NewReader(tty)}
-	if err := in.hello(); err != nil {
+	if err := in.out.Write(wire.Hello, nil); err != nil {
 		return err
 	}
 	if err := in.run(); err != nil {
@@ -75,23 +74,6 @@ type initProcess struct {
 	job job
 	out *wire.Writer
 	in  *wire.Reader
-}
-
-func (p *initProcess) hello() error {
-	var name unix.Utsname
-	if err := unix.Uname(&name); err != nil {
-		return err
-	}
-	return p.out.WriteJSON(wire.Hello, wire.HelloData{
-		Release: unix.ByteSliceToString(name.Release[:]), Uptime: uptime(),
-	})
-}
-
-func uptime() float64 {
-	b, _ := os.ReadFile("/proc/uptime")
-	first, _, _ := strings.Cut(string(b), " ")
-	seconds, _ := strconv.ParseFloat(first, 64)
-	return seconds
 }
 
 // run prepares the system, runs the program and reports how it ended.

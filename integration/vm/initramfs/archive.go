@@ -72,9 +72,6 @@ func (a *Archive) Has(name string) bool {
 	return ok
 }
 
-// Len returns the number of names, directories included.
-func (a *Archive) Len() int { return len(a.entries) }
-
 // check returns why the entry cannot be written under the name.
 func (e Entry) check(name string) error {
 	switch {

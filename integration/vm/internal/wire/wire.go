@@ -20,7 +20,7 @@ type Kind byte
 // The kinds of frames.
 const (
 	// From the guest.
-	Hello   Kind = 'H' // JSON of [HelloData]: init runs
+	Hello   Kind = 'H' // init runs
 	Stdout  Kind = 'o' // bytes that the program wrote
 	Stderr  Kind = 'e'
 	Taken   Kind = 'k' // the program has taken the last Stdin
@@ -36,12 +36,6 @@ const (
 	Signal   Kind = 's' // decimal number of a signal for the program
 	Answer   Kind = 'a' // JSON of [Response]
 )
-
-// HelloData is the payload of Hello.
-type HelloData struct {
-	Release string  // of the kernel
-	Uptime  float64 // seconds since the kernel's start
-}
 
 // FileData is the payload of File.
 type FileData struct {

@@ -18,7 +18,7 @@ func TestRoundTrip(t *testing.T) {
 	long := bytes.Repeat([]byte{0, '\n', 0xff}, wire.MaxPayload) // 3 frames
 	require.NoError(t, w.Write(wire.Stdout, long))
 	require.NoError(t, w.Write(wire.Exit, nil))
-	require.NoError(t, w.WriteJSON(wire.Hello, wire.HelloData{Release: "6.1"}))
+	require.NoError(t, w.WriteJSON(wire.Ask, wire.Request{ID: 1, Execute: "stop"}))
 	_, err := w.Stream(wire.Stderr).Write([]byte("text"))
 	require.NoError(t, err)
 
@@ -34,7 +34,7 @@ func TestRoundTrip(t *testing.T) {
 	for _, want := range []struct {
 		kind    wire.Kind
 		payload string
-	}{{wire.Exit, ""}, {wire.Hello, `{"Release":"6.1","Uptime":0}`}, {wire.Stderr, "text"}} {
+	}{{wire.Exit, ""}, {wire.Ask, `{"ID":1,"Execute":"stop"}`}, {wire.Stderr, "text"}} {
 		kind, payload, err := r.Read()
 		require.NoError(t, err)
 		require.Equal(t, want.kind, kind)
