@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/drivebay/drivebay/fixture"
 	"github.com/drivebay/drivebay/nvme"
@@ -154,7 +155,7 @@ func TestANAStatusBeforeTheEvent(t *testing.T) {
 			require.Equal(t, 10, fault.Struck())
 			fault.Remove()
 			fault = p.Emulated.Inject(nvmetest.Fault{Queue: nvme.IOQueue, Opcode: nvme.IOWrite, Status: status.WithDNR(), Count: 1})
-			require.Error(t, p.io.write(10, 0), "with DNR it is not sent again")
+			require.ErrorIs(t, p.io.write(10, 0), unix.EIO, "with DNR it is not sent again")
 			require.Equal(t, 1, fault.Struck())
 			fault.Remove()
 		})

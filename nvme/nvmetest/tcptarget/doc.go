@@ -80,7 +80,7 @@
 //	loss, change
 //	... of all paths                keeps I/O until there is one: also      nothing
 //	                                where the loss is persistent
-//	... told by status alone        reads the ANA log, and sends it again,  nothing; with DNR: an error
+//	... told by status alone        reads the ANA log, and sends it again,  nothing; with DNR: EIO
 //	                                as often as it takes
 //	... from the beginning          makes no block device until there is    no block device
 //	                                a path
