@@ -64,9 +64,10 @@ func (r *Reader) Info() (volume.Info, error) {
 
 // readVolume reads the structures of a volume.
 type readVolume struct {
-	r     io.ReaderAt
-	size  int64
-	cache blockCache
+	r      io.ReaderAt
+	size   int64
+	cache  blockCache
+	listed rofs.Sum // the bytes of directories
 
 	// What the superblock says, checked.
 	sb         superblock

@@ -36,6 +36,10 @@ func (v *readVolume) ReadDir(id rofs.ID) ([]rofs.Child, error) {
 	if err != nil {
 		return nil, err
 	}
+	// They share nothing. Nobody who walks the tree shall find more than there is.
+	if sum := v.listed.Add(id, size); sum > v.blocks<<v.blockBits {
+		return nil, damaged("directories have %d bytes up to inode %d: want at most the volume's %d", sum, i.ino, v.blocks<<v.blockBits)
+	}
 	d := dirReader{v: v, inode: i}
 	if i.Flags&flagInlineData != 0 {
 		err = d.inline(size)

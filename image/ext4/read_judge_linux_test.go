@@ -3,6 +3,7 @@ package ext4_test
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -252,6 +253,36 @@ func TestReaderRefuses(t *testing.T) {
 		require.ErrorIs(t, err, volume.ErrFeature)
 		require.ErrorContains(t, err, "is encrypted")
 	})
+}
+
+// Directories in the same blocks would let a small volume have any number of files.
+func TestReaderRefusesDirectoriesThatMeet(t *testing.T) {
+	const dirs, blocks = 200, 12
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	require.NoError(t, os.Mkdir(at("large"), 0o755))
+	for i := range 200 {
+		require.NoError(t, os.WriteFile(at(fmt.Sprintf("large/%d-%s", i, strings.Repeat("n", 60))), nil, 0o644))
+	}
+	for i := range dirs {
+		require.NoError(t, os.Mkdir(at(fmt.Sprint(i)), 0o755))
+	}
+	image := made(t, dir, "2M", "-t", "ext2", "-b", "1024", "-N", "500")
+	_, list, ok := strings.Cut(tool(t, "debugfs", "-R", "blocks large", image), "\n") // behind debugfs's version
+	require.True(t, ok)
+	var commands strings.Builder
+	for i := range dirs {
+		for k, block := range strings.Fields(list)[:blocks] {
+			fmt.Fprintf(&commands, "sif %d block[%d] %s\n", i, k, block)
+		}
+		fmt.Fprintf(&commands, "sif %d size %d\n", i, blocks*1024)
+	}
+	script := filepath.Join(t.TempDir(), "script")
+	require.NoError(t, os.WriteFile(script, []byte(commands.String()), 0o644))
+	tool(t, "debugfs", "-w", "-f", script, image)
+	err := fs.WalkDir(open(t, image), ".", func(_ string, _ fs.DirEntry, err error) error { return err })
+	require.ErrorIs(t, err, volume.ErrDamaged)
+	require.ErrorContains(t, err, "directories have ")
 }
 
 func requireRefused(t *testing.T, text string, want error, args ...string) {
