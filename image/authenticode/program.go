@@ -66,19 +66,11 @@ func (p *program) plan(added int64) (err error) {
 		return err
 	}
 	p.padded = pecoff.AlignUp(p.entry.Size, certificateAlign)
-	p.digested = p.padded
-	end := h.Certificates + h.CertificatesSize
-	switch {
-	case h.Security == 0:
-		return fmt.Errorf("%w: its headers have no entry for certificates, want at least 5 data directories", ErrLayout)
-	case p.padded+added > pecoff.MaxSize:
-		return fmt.Errorf("%w: signed, it has %d bytes, want at most %d", ErrLayout, p.padded+added, int64(pecoff.MaxSize))
-	case end == 0:
-	case end != p.entry.Size || end != p.padded || h.Certificates < sections:
-		return fmt.Errorf("%w: its certificates are %d bytes at %d, want them behind its sections and to end where it does, at %d, a multiple of %d",
-			ErrLayout, h.CertificatesSize, h.Certificates, p.entry.Size, certificateAlign)
-	default:
-		p.digested = h.Certificates
+	if p.digested, err = p.endOfDigested(&h, sections); err != nil {
+		return err
+	}
+	if size := p.padded + added; size > pecoff.MaxSize {
+		return fmt.Errorf("%w: signed, it has %d bytes, want at most %d", ErrLayout, size, int64(pecoff.MaxSize))
 	}
 	p.head = bytes.Clone(p.original[:min(int64(len(p.original)), p.digested)])
 	p.checksum, p.security = h.Optional+pecoff.CheckSum, h.Security
@@ -87,6 +79,22 @@ func (p *program) plan(added int64) (err error) {
 	le.PutUint32(p.head[p.security:], uint32(p.digested))
 	le.PutUint32(p.head[p.security+4:], uint32(p.padded-p.digested+added))
 	return nil
+}
+
+// endOfDigested returns where the certificates begin, behind which one more goes: at
+// the end, where there are none yet.
+func (p *program) endOfDigested(h *pecoff.Head, sections int64) (int64, error) {
+	end := h.Certificates + h.CertificatesSize
+	switch {
+	case h.Security == 0:
+		return 0, fmt.Errorf("%w: its headers have no entry for certificates, want at least 5 data directories", ErrLayout)
+	case end == 0:
+		return p.padded, nil
+	case end != p.entry.Size || end != p.padded || h.Certificates < sections:
+		return 0, fmt.Errorf("%w: its certificates are %d bytes at %d, want them behind its sections and to end where it does, at %d, a multiple of %d",
+			ErrLayout, h.CertificatesSize, h.Certificates, p.entry.Size, certificateAlign)
+	}
+	return h.Certificates, nil
 }
 
 // endOfSections returns where the sections end in the file. It refuses some with

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/drivebay/drivebay/image/authenticode"
 	"github.com/drivebay/drivebay/image/filetree"
 	"github.com/drivebay/drivebay/image/uki"
 )
@@ -155,6 +156,7 @@ func TestErrors(t *testing.T) {
 		{"kernel is none", func(m *uki.Image) { m.Kernel = uki.Bytes("vmlinux", []byte(strings.Repeat("\x7fELF", 99))) }, uki.ErrNotPE, `kernel vmlinux: not a PE image: beginning is "\x7fE", want "MZ"`},
 		{"4 GiB", func(m *uki.Image) { m.Initrds[0].Size = 1<<32 - 1<<14 }, uki.ErrTooLarge, "section .initrd: too large for a PE image: its 4294950921 bytes would end beyond 4294967295"},
 		{"exabytes", func(m *uki.Image) { m.Initrds[0].Size = 1 << 62 }, uki.ErrTooLarge, "initrd microcode: too large for a PE image: it has 4611686018427387904 bytes, want at most 4294967295"},
+		{"no key", func(m *uki.Image) { m.Signer = &authenticode.Signer{} }, authenticode.ErrKey, "unified kernel image: signature: sign EFI program: not a key for EFI programs: want a key and a certificate"},
 		{"two lines", func(m *uki.Image) { m.CmdLine = "quiet\nsplash" }, nil, `command line: it has the control character '\n', want one line of text`},
 		{"Latin-1", func(m *uki.Image) { m.Uname = "\xe4" }, nil, `uname: it is "\xe4", want UTF-8`},
 	} {
