@@ -35,11 +35,11 @@ const maxRatio = 1024
 // read before it is asked for. The caller keeps owning r, and no one may write to
 // it.
 //
-// A volume that is none is an [ErrNotEROFS]. One with further devices, or of the
-// formats that Linux reads from 6.15 on (48 bits, metadata in a file), is a
-// [volume.ErrFeature]; so is the content of a file that is compressed, of which all
-// else is read, once it is opened. What makes no sense is a [volume.ErrDamaged], here
-// and whenever something is read. But for the superblock, the format has no checksums.
+// A volume that is none is an [ErrNotEROFS]. One with further devices, with numbers
+// of blocks of 48 bits or with its metadata in a file is a [volume.ErrFeature]. So is
+// the content of a file that is compressed, once it is opened; all else of such a file
+// is read. What makes no sense is a [volume.ErrDamaged], here and whenever something is
+// read. But for the superblock, the format has no checksums.
 func Open(r io.ReaderAt, size int64) (*Reader, error) {
 	v := &readVolume{r: r, size: size}
 	if err := v.readSuperblock(); err != nil {

@@ -29,7 +29,7 @@ func FuzzReader(f *testing.F, images [][]byte, most uint64, open Opener) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		if files, err := open(b, b.Size()); err == nil {
-			ReadAll(files)
+			readAll(files)
 		}
 		runtime.ReadMemStats(&after)
 		if n := after.TotalAlloc - before.TotalAlloc; n > most {
@@ -66,8 +66,8 @@ func (d damaged) ReadAt(b []byte, off int64) (int, error) {
 // maxRead is how much of each file is read, in bytes: holes can be of any size.
 const maxRead = 1 << 20
 
-// ReadAll reads what can be read of a volume, by its tree and by its names.
-func ReadAll(files Reader) {
+// readAll reads what can be read of a volume, by its tree and by its names.
+func readAll(files Reader) {
 	_, _ = files.Info()
 	if tree, err := files.Tree(); err == nil {
 		_ = tree.Walk(func(n filetree.Node) error {

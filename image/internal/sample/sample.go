@@ -1,5 +1,5 @@
-// Package sample makes contents for the tests of file systems: bytes that tell where
-// they stand, bytes that do not compress, and files with holes.
+// Package sample makes contents for the tests and examples of file systems: bytes that
+// tell where they stand, bytes that do not compress, files with holes, and small volumes.
 package sample
 
 import (
