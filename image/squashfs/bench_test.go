@@ -11,6 +11,7 @@ import (
 
 	"github.com/drivebay/drivebay/fixture"
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/imagetest"
 	"github.com/drivebay/drivebay/image/internal/sample"
 	"github.com/drivebay/drivebay/image/squashfs"
 )
@@ -47,9 +48,9 @@ func BenchmarkImage(b *testing.B) {
 				tr, err := filetree.FromDir(dir)
 				require.NoError(b, err)
 				fs := &squashfs.FileSystem{Tree: tr, Compression: c.compression, Level: c.level}
-				p, err := fs.Plan(b.Context(), geometry(0))
+				p, err := fs.Plan(b.Context(), imagetest.Geometry(0))
 				require.NoError(b, err)
-				writePlan(b, p, out)
+				imagetest.WritePlan(b, p, out)
 				require.NoError(b, fs.Close())
 				require.NoError(b, tr.Close())
 			}

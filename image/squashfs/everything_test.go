@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/imagetest"
 	"github.com/drivebay/drivebay/image/internal/sample"
 )
 
@@ -20,7 +21,7 @@ func everything(t testing.TB) *filetree.Tree {
 	add := func(path string, e filetree.Entry) {
 		t.Helper()
 		if e.ModTime.IsZero() {
-			e.ModTime = created.Add(123456789)
+			e.ModTime = imagetest.Created.Add(123456789)
 		}
 		_, err := tr.Add(path, e)
 		require.NoError(t, err)
@@ -133,7 +134,7 @@ func addLongXattrs(t testing.TB, tr *filetree.Tree) {
 		"many":    many,
 	} {
 		e := filetree.File(nil, 0o644)
-		e.ModTime, e.Xattrs = created, xattrs
+		e.ModTime, e.Xattrs = imagetest.Created, xattrs
 		_, err := tr.Add("long-xattrs/"+name, e)
 		require.NoError(t, err)
 	}

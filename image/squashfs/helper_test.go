@@ -1,60 +1,25 @@
 package squashfs_test
 
 import (
-	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/drivebay/drivebay/fixture"
 	"github.com/drivebay/drivebay/image"
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/imagetest"
 	"github.com/drivebay/drivebay/image/squashfs"
-	"github.com/drivebay/drivebay/image/volume"
 )
 
-var created = time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC)
-
-// geometry is a volume of size bytes, 0 for the smallest.
-func geometry(size int64) volume.Geometry {
-	return volume.Geometry{SectorSize: 512, Size: size, Seed: uuid.MustParse("8f1c2c3e-0000-4000-8000-000000000001"), Time: created}
-}
-
-// write plans a file system and writes it to a file.
+// write plans a file system for a volume of size bytes, 0 for the smallest, and
+// writes it to a file.
 func write(t testing.TB, fs *squashfs.FileSystem, size int64) string {
 	t.Helper()
 	t.Cleanup(func() { require.NoError(t, fs.Close()) })
-	p, err := fs.Plan(t.Context(), geometry(size))
-	require.NoError(t, err)
-	name := filepath.Join(t.TempDir(), "squashfs.img")
-	writePlan(t, p, name)
-	return name
-}
-
-func writePlan(t testing.TB, p volume.Plan, name string) {
-	t.Helper()
-	f, err := os.Create(name)
-	require.NoError(t, err)
-	defer f.Close()
-	require.NoError(t, f.Truncate(p.Info().Size))
-	w := volume.NewWriter(f, p.Info().Size)
-	defer w.Close()
-	require.NoError(t, p.Write(t.Context(), w))
-	require.NoError(t, w.Flush())
-}
-
-// tool runs a program and returns what it prints.
-func tool(t testing.TB, name string, args ...string) string {
-	t.Helper()
-	cmd := exec.Command(fixture.RequireTool(t, name), args...)
-	cmd.Env = append(os.Environ(), "LC_ALL=C", "TZ=UTC")
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, "%s %v\n%s", name, args, out)
-	return string(out)
+	return imagetest.Write(t, fs, size)
 }
 
 // mount has the kernel mount a file system in a partition, and returns where.
@@ -80,40 +45,20 @@ func unsquash(t testing.TB, name string) string {
 	t.Helper()
 	fixture.RequireRoot(t) // for owners and devices
 	dir := filepath.Join(t.TempDir(), "root")
-	tool(t, "unsquashfs", "-no-progress", "-quiet", "-dest", dir, name)
+	imagetest.Tool(t, "unsquashfs", "-no-progress", "-quiet", "-dest", dir, name)
 	return dir
 }
 
 // requireSame has a directory that an image was made into compared with its tree.
 func requireSame(t testing.TB, want *filetree.Tree, dir string, skip ...string) {
 	t.Helper()
-	got, err := filetree.FromDir(dir)
-	require.NoError(t, err)
-	defer got.Close()
-	diffs, err := filetree.Diff(t.Context(), want, got, filetree.DiffOptions{
-		TimeResolution: time.Second,
-		Skip: func(path string) bool {
-			for _, s := range skip {
-				if path == s {
-					return true
-				}
-			}
-			return false
-		},
-	})
-	require.NoError(t, err)
-	require.Empty(t, diffs)
+	imagetest.RequireDir(t, want, dir, filetree.DiffOptions{TimeResolution: time.Second, Skip: imagetest.Skip(skip...)})
 }
 
 // open opens an image.
 func open(t testing.TB, name string) *squashfs.Reader {
 	t.Helper()
-	f, err := os.Open(name)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = f.Close() })
-	info, err := f.Stat()
-	require.NoError(t, err)
-	r, err := squashfs.Open(f, info.Size())
+	r, err := squashfs.Open(imagetest.OpenFile(t, name))
 	require.NoError(t, err)
 	return r
 }
@@ -122,10 +67,6 @@ func open(t testing.TB, name string) *squashfs.Reader {
 // should be.
 func requireReads(t testing.TB, want *filetree.Tree, r *squashfs.Reader, o filetree.DiffOptions) {
 	t.Helper()
-	got, err := filetree.FromFS(r)
-	require.NoError(t, err)
 	o.TimeResolution = time.Second
-	diffs, err := filetree.Diff(t.Context(), want, got, o)
-	require.NoError(t, err)
-	require.Empty(t, diffs)
+	imagetest.RequireFS(t, want, r, o)
 }

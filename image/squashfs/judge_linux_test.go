@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/imagetest"
 	"github.com/drivebay/drivebay/image/internal/sample"
 	"github.com/drivebay/drivebay/image/squashfs"
 )
@@ -97,7 +98,7 @@ func TestXZ(t *testing.T) {
 	for i, n := range []int{0, 1, 4096, 150000} {
 		for kind, b := range map[string][]byte{"pattern": sample.Pattern(n), "noise": sample.Noise(uint64(i), n)} {
 			e := filetree.File(b, 0o644)
-			e.ModTime = created
+			e.ModTime = imagetest.Created
 			_, err := tr.Add(fmt.Sprintf("%s/%d", kind, n), e)
 			require.NoError(t, err)
 		}

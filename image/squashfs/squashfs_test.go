@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/imagetest"
 	"github.com/drivebay/drivebay/image/internal/sample"
 	"github.com/drivebay/drivebay/image/squashfs"
 	"github.com/drivebay/drivebay/image/volume"
@@ -55,7 +56,7 @@ func TestOrderOfAdditionDoesNotMatter(t *testing.T) {
 	for i := range n {
 		for tr, k := range map[*filetree.Tree]int{forward: i, backward: n - 1 - i} {
 			e := filetree.File(fmt.Appendf(nil, "%d", k%100), 0o644)
-			e.ModTime, e.UID = created, uint32(k%5)
+			e.ModTime, e.UID = imagetest.Created, uint32(k%5)
 			_, err := tr.Add(fmt.Sprintf("d%d/%d", k%7, k), e)
 			require.NoError(t, err)
 		}
@@ -63,7 +64,7 @@ func TestOrderOfAdditionDoesNotMatter(t *testing.T) {
 	for _, tr := range []*filetree.Tree{forward, backward} {
 		for i := range 7 { // implied directories have the time of whoever came first
 			e := filetree.Dir(0o755)
-			e.ModTime = created
+			e.ModTime = imagetest.Created
 			_, err := tr.Add(fmt.Sprintf("d%d", i), e)
 			require.NoError(t, err)
 		}
@@ -86,20 +87,20 @@ func TestPlanAgainCompressesNothing(t *testing.T) {
 	require.NoError(t, err)
 	fs := &squashfs.FileSystem{Tree: tr}
 	defer fs.Close()
-	small, err := fs.Plan(t.Context(), geometry(0))
+	small, err := fs.Plan(t.Context(), imagetest.Geometry(0))
 	require.NoError(t, err)
 	require.Equal(t, volume.Info{Format: "squashfs", Size: 303104, Used: small.Info().Used, Files: 2}, small.Info())
-	large, err := fs.Plan(t.Context(), geometry(1<<20))
+	large, err := fs.Plan(t.Context(), imagetest.Geometry(1<<20))
 	require.NoError(t, err)
 	require.Equal(t, volume.Info{Format: "squashfs", Size: 1 << 20, Used: small.Info().Used, Files: 2}, large.Info())
 
-	later := geometry(0)
-	later.Time = created.Add(time.Hour)
+	later := imagetest.Geometry(0)
+	later.Time = imagetest.Created.Add(time.Hour)
 	other, err := fs.Plan(t.Context(), later)
 	require.NoError(t, err)
 	dir := t.TempDir()
 	read := func(p volume.Plan, name string) []byte {
-		writePlan(t, p, filepath.Join(dir, name))
+		imagetest.WritePlan(t, p, filepath.Join(dir, name))
 		b, err := os.ReadFile(filepath.Join(dir, name))
 		require.NoError(t, err)
 		return b
@@ -114,7 +115,7 @@ func TestPlanAgainCompressesNothing(t *testing.T) {
 	require.Equal(t, 1, opened)
 
 	fs.Level = 9 // another image
-	_, err = fs.Plan(t.Context(), geometry(0))
+	_, err = fs.Plan(t.Context(), imagetest.Geometry(0))
 	require.NoError(t, err)
 	require.Equal(t, 2, opened)
 }
@@ -122,32 +123,32 @@ func TestPlanAgainCompressesNothing(t *testing.T) {
 func TestTooSmall(t *testing.T) {
 	fs := &squashfs.FileSystem{Tree: small(t)}
 	defer fs.Close()
-	p, err := fs.Plan(t.Context(), geometry(0))
+	p, err := fs.Plan(t.Context(), imagetest.Geometry(0))
 	require.NoError(t, err)
-	_, err = fs.Plan(t.Context(), geometry(p.Info().Size-512))
+	_, err = fs.Plan(t.Context(), imagetest.Geometry(p.Info().Size-512))
 	var size *volume.SizeError
 	require.ErrorAs(t, err, &size)
 	require.Equal(t, &volume.SizeError{Format: "squashfs", Size: p.Info().Size - 512, Need: p.Info().Size, Resource: "bytes"}, size)
 }
 
 func TestOptions(t *testing.T) {
-	old := geometry(0)
+	old := imagetest.Geometry(0)
 	old.Time = time.Unix(-1, 0)
 	for _, tc := range []struct {
 		fs   *squashfs.FileSystem
 		g    volume.Geometry
 		want string
 	}{
-		{&squashfs.FileSystem{BlockSize: 2048}, geometry(0), "squashfs: block size 2048: bad option: want a power of two from 4096 to 1048576"},
-		{&squashfs.FileSystem{BlockSize: 5000}, geometry(0), "squashfs: block size 5000: bad option: want a power of two from 4096 to 1048576"},
-		{&squashfs.FileSystem{BlockSize: 2 << 20}, geometry(0), "squashfs: block size 2097152: bad option: want a power of two from 4096 to 1048576"},
-		{&squashfs.FileSystem{Level: 23}, geometry(0), "squashfs: level 23: bad option: want 1 to 22 with zstd"},
-		{&squashfs.FileSystem{Level: -1}, geometry(0), "squashfs: level -1: bad option: want 1 to 22 with zstd"},
-		{&squashfs.FileSystem{Level: 10, Compression: squashfs.Gzip}, geometry(0), "squashfs: level 10: bad option: want 1 to 9 with gzip"},
-		{&squashfs.FileSystem{Level: 10, Compression: squashfs.LZ4}, geometry(0), "squashfs: level 10: bad option: want 1 to 9 with lz4"},
-		{&squashfs.FileSystem{Level: 1, Compression: squashfs.None}, geometry(0), "squashfs: level 1: bad option: none has none"},
-		{&squashfs.FileSystem{Compression: 9}, geometry(0), "squashfs: compression 9: bad option: want Zstd, Gzip, XZ, LZ4 or None"},
-		{&squashfs.FileSystem{Tails: 9}, geometry(0), "squashfs: tails 9: bad option: want TailsSmall, TailsAlways or TailsNever"},
+		{&squashfs.FileSystem{BlockSize: 2048}, imagetest.Geometry(0), "squashfs: block size 2048: bad option: want a power of two from 4096 to 1048576"},
+		{&squashfs.FileSystem{BlockSize: 5000}, imagetest.Geometry(0), "squashfs: block size 5000: bad option: want a power of two from 4096 to 1048576"},
+		{&squashfs.FileSystem{BlockSize: 2 << 20}, imagetest.Geometry(0), "squashfs: block size 2097152: bad option: want a power of two from 4096 to 1048576"},
+		{&squashfs.FileSystem{Level: 23}, imagetest.Geometry(0), "squashfs: level 23: bad option: want 1 to 22 with zstd"},
+		{&squashfs.FileSystem{Level: -1}, imagetest.Geometry(0), "squashfs: level -1: bad option: want 1 to 22 with zstd"},
+		{&squashfs.FileSystem{Level: 10, Compression: squashfs.Gzip}, imagetest.Geometry(0), "squashfs: level 10: bad option: want 1 to 9 with gzip"},
+		{&squashfs.FileSystem{Level: 10, Compression: squashfs.LZ4}, imagetest.Geometry(0), "squashfs: level 10: bad option: want 1 to 9 with lz4"},
+		{&squashfs.FileSystem{Level: 1, Compression: squashfs.None}, imagetest.Geometry(0), "squashfs: level 1: bad option: none has none"},
+		{&squashfs.FileSystem{Compression: 9}, imagetest.Geometry(0), "squashfs: compression 9: bad option: want Zstd, Gzip, XZ, LZ4 or None"},
+		{&squashfs.FileSystem{Tails: 9}, imagetest.Geometry(0), "squashfs: tails 9: bad option: want TailsSmall, TailsAlways or TailsNever"},
 		{&squashfs.FileSystem{}, old, "squashfs: creation time 1969-12-31T23:59:59Z: bad option: want 1970 to 2106"},
 	} {
 		_, err := tc.fs.Plan(t.Context(), tc.g)
@@ -177,7 +178,7 @@ func TestNames(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	entry := func(change func(e *filetree.Entry)) filetree.Entry {
 		e := filetree.File(nil, 0o644)
-		e.ModTime = created
+		e.ModTime = imagetest.Created
 		change(&e)
 		return e
 	}
@@ -211,14 +212,14 @@ func TestRefusals(t *testing.T) {
 		tr := filetree.New()
 		_, err := tr.Add("file", tc.entry)
 		require.NoError(t, err)
-		_, err = (&squashfs.FileSystem{Tree: tr}).Plan(t.Context(), geometry(0))
+		_, err = (&squashfs.FileSystem{Tree: tr}).Plan(t.Context(), imagetest.Geometry(0))
 		require.ErrorIs(t, err, squashfs.ErrUnsupported)
 		require.EqualError(t, err, tc.want)
 		var path *filetree.PathError
 		require.ErrorAs(t, err, &path)
 		if tc.dropped != "" {
 			drop := &squashfs.FileSystem{Tree: tr, Drop: true}
-			p, err := drop.Plan(t.Context(), geometry(0))
+			p, err := drop.Plan(t.Context(), imagetest.Geometry(0))
 			require.NoError(t, err)
 			require.Equal(t, []string{tc.dropped}, p.Info().Dropped)
 			require.NoError(t, drop.Close())
@@ -234,7 +235,7 @@ func TestTooManyOwners(t *testing.T) {
 		_, err := tr.Add(fmt.Sprintf("%05d", i), e)
 		require.NoError(t, err)
 	}
-	_, err := (&squashfs.FileSystem{Tree: tr}).Plan(t.Context(), geometry(0))
+	_, err := (&squashfs.FileSystem{Tree: tr}).Plan(t.Context(), imagetest.Geometry(0))
 	require.ErrorIs(t, err, squashfs.ErrUnsupported)
 	require.EqualError(t, err, "squashfs 32767: not possible in squashfs: owner 65535 is the 65536th user or group, want at most 65535")
 }
@@ -270,7 +271,7 @@ func TestSourcesThatFail(t *testing.T) {
 		require.NoError(t, err)
 		fs := &squashfs.FileSystem{Tree: tr, TempDir: t.TempDir()}
 		for range 2 { // what has failed is not kept
-			_, err = fs.Plan(t.Context(), geometry(0))
+			_, err = fs.Plan(t.Context(), imagetest.Geometry(0))
 			require.ErrorIs(t, err, tc.is)
 			require.EqualError(t, err, tc.want)
 		}
@@ -306,7 +307,7 @@ func TestFilesThatChange(t *testing.T) {
 			_, err = tr.Add("a", before)
 			require.NoError(t, err)
 			fs := &squashfs.FileSystem{Tree: tr, TempDir: t.TempDir()}
-			_, err = fs.Plan(t.Context(), geometry(0))
+			_, err = fs.Plan(t.Context(), imagetest.Geometry(0))
 			require.ErrorIs(t, err, filetree.ErrChanged)
 			require.ErrorContains(t, err, filepath.Join(dir, "z")+": changed while it was read")
 			requireEmpty(t, fs.TempDir)
@@ -327,7 +328,7 @@ type errorReader struct{ error }
 func (r errorReader) Read([]byte) (int, error) { return 0, r.error }
 
 func TestNoTemporaryFile(t *testing.T) {
-	_, err := (&squashfs.FileSystem{TempDir: filepath.Join(t.TempDir(), "none")}).Plan(t.Context(), geometry(0))
+	_, err := (&squashfs.FileSystem{TempDir: filepath.Join(t.TempDir(), "none")}).Plan(t.Context(), imagetest.Geometry(0))
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.ErrorContains(t, err, "squashfs: temporary file: open ")
 }
@@ -335,11 +336,11 @@ func TestNoTemporaryFile(t *testing.T) {
 func TestClose(t *testing.T) {
 	dir := t.TempDir()
 	fs := &squashfs.FileSystem{Tree: small(t), TempDir: dir}
-	p, err := fs.Plan(t.Context(), geometry(0))
+	p, err := fs.Plan(t.Context(), imagetest.Geometry(0))
 	require.NoError(t, err)
 	require.NoError(t, fs.Close())
 	require.NoError(t, fs.Close())
-	_, err = fs.Plan(t.Context(), geometry(0))
+	_, err = fs.Plan(t.Context(), imagetest.Geometry(0))
 	require.ErrorIs(t, err, squashfs.ErrClosed)
 	w := volume.NewWriter(discard{}, p.Info().Size)
 	defer w.Close()
@@ -354,7 +355,7 @@ func (discard) WriteAt(p []byte, _ int64) (int, error) { return len(p), nil }
 func TestWriteStopsWhenTold(t *testing.T) {
 	fs := &squashfs.FileSystem{Tree: small(t)}
 	defer fs.Close()
-	p, err := fs.Plan(t.Context(), geometry(0))
+	p, err := fs.Plan(t.Context(), imagetest.Geometry(0))
 	require.NoError(t, err)
 	cause := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -380,7 +381,7 @@ func TestDoublesAreWrittenOnce(t *testing.T) {
 		}
 		fs := &squashfs.FileSystem{Tree: tr}
 		defer fs.Close()
-		p, err := fs.Plan(t.Context(), geometry(0))
+		p, err := fs.Plan(t.Context(), imagetest.Geometry(0))
 		require.NoError(t, err)
 		return p.Info().Used
 	}

@@ -14,21 +14,22 @@ import (
 	"github.com/drivebay/drivebay/image"
 	"github.com/drivebay/drivebay/image/ext4"
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/imagetest"
 	"github.com/drivebay/drivebay/image/internal/sample"
 	"github.com/drivebay/drivebay/image/squashfs"
 )
 
 func TestToolsKnowIt(t *testing.T) {
 	image := write(t, &squashfs.FileSystem{Tree: small(t), Level: 9, BlockSize: 64 << 10}, 4<<20)
-	require.Contains(t, tool(t, "blkid", "-p", image), ` VERSION="4.0" TYPE="squashfs" USAGE="filesystem"`)
-	out := tool(t, "unsquashfs", "-s", image)
+	require.Contains(t, imagetest.Tool(t, "blkid", "-p", image), ` VERSION="4.0" TYPE="squashfs" USAGE="filesystem"`)
+	out := imagetest.Tool(t, "unsquashfs", "-s", image)
 	for _, line := range []string{
 		"Creation or last append time Thu Feb 29 12:00:00 2024", "Compression zstd", "\tcompression-level 9", "Block size 65536",
 		"Filesystem is exportable via NFS", "Duplicates are removed", "Number of fragments 1", "Number of inodes 19", "Number of ids 1",
 	} {
 		require.Contains(t, out, line+"\n")
 	}
-	list := tool(t, "unsquashfs", "-ll", image)
+	list := imagetest.Tool(t, "unsquashfs", "-ll", image)
 	require.Regexp(t, `(?m)^-rw-r--r-- root/root +8193 2024-02-29 12:00 squashfs-root/noise/8193$`, list)
 	require.Len(t, regexp.MustCompile(`(?m)^[-d]`).FindAllString(list, -1), 19)
 }
@@ -52,10 +53,10 @@ func TestAsSmallAsMksquashfs(t *testing.T) {
 		{&squashfs.FileSystem{Compression: squashfs.Gzip}, []string{"-comp", "gzip", "-Xcompression-level", "6"}, 1.02},
 	} {
 		tc.fs.Tree = tr
-		p, err := tc.fs.Plan(t.Context(), geometry(0))
+		p, err := tc.fs.Plan(t.Context(), imagetest.Geometry(0))
 		require.NoError(t, err)
 		peer := filepath.Join(t.TempDir(), "peer")
-		tool(t, "mksquashfs", append([]string{dir, peer, "-no-progress", "-quiet"}, tc.args...)...)
+		imagetest.Tool(t, "mksquashfs", append([]string{dir, peer, "-no-progress", "-quiet"}, tc.args...)...)
 		info, err := os.Stat(peer)
 		require.NoError(t, err)
 		require.LessOrEqual(t, float64(p.Info().Size), float64(info.Size())*tc.most, "mksquashfs: %d bytes", info.Size())
@@ -68,7 +69,7 @@ func TestLongTables(t *testing.T) {
 	tr := filetree.New()
 	for i := range 3000 {
 		e := filetree.File(sample.Noise(uint64(i), 3000), 0o644)
-		e.UID, e.GID, e.ModTime = uint32(i), uint32(i+100000), created
+		e.UID, e.GID, e.ModTime = uint32(i), uint32(i+100000), imagetest.Created
 		e.Xattrs = []filetree.Xattr{{Name: "user.number", Value: fmt.Append(nil, i)}}
 		_, err := tr.Add(fmt.Sprintf("%04d", i), e)
 		require.NoError(t, err)
@@ -76,14 +77,14 @@ func TestLongTables(t *testing.T) {
 	for _, compression := range []squashfs.Compression{squashfs.Zstd, squashfs.None} {
 		fs := &squashfs.FileSystem{Tree: tr, BlockSize: 4096, Compression: compression}
 		requireSame(t, tr, mount(t, fs))
-		require.Contains(t, tool(t, "unsquashfs", "-s", write(t, fs, 0)), "Number of fragments 3000\n")
+		require.Contains(t, imagetest.Tool(t, "unsquashfs", "-s", write(t, fs, 0)), "Number of fragments 3000\n")
 	}
 }
 
 func TestMostOwners(t *testing.T) {
 	tr := filetree.New()
 	for i := range 32767 {
-		e := filetree.Entry{Mode: 0o644, UID: uint32(2*i + 1), GID: uint32(2*i + 2), ModTime: created}
+		e := filetree.Entry{Mode: 0o644, UID: uint32(2*i + 1), GID: uint32(2*i + 2), ModTime: imagetest.Created}
 		_, err := tr.Add(fmt.Sprintf("%05d", i), e)
 		require.NoError(t, err)
 	}
@@ -111,7 +112,7 @@ func TestTemporaryDirectoryIsFull(t *testing.T) {
 		_, err := fs.Tree.Add(fmt.Sprintf("noise/%d", i), filetree.File(sample.Noise(uint64(i), 300000), 0o644))
 		require.NoError(t, err)
 	}
-	_, err := fs.Plan(t.Context(), geometry(0))
+	_, err := fs.Plan(t.Context(), imagetest.Geometry(0))
 	require.ErrorIs(t, err, unix.ENOSPC)
 	require.ErrorContains(t, err, "squashfs: temporary file: write ")
 	require.NoError(t, fs.Close())

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/imagetest"
 	"github.com/drivebay/drivebay/image/internal/sample"
 	"github.com/drivebay/drivebay/image/squashfs"
 )
@@ -39,7 +40,7 @@ func many(t testing.TB, format string, n int) *filetree.Tree {
 	tr := filetree.New()
 	for i := range n {
 		e := filetree.File(fmt.Appendf(nil, "%d", i%1000), 0o644)
-		e.ModTime = created
+		e.ModTime = imagetest.Created
 		_, err := tr.Add(fmt.Sprintf(format, i, longName), e)
 		require.NoError(t, err)
 	}
@@ -53,7 +54,7 @@ func small(t testing.TB) *filetree.Tree {
 	for i, n := range []int{0, 1, 100, 8191, 8192, 8193, 1 << 17, 1<<20 + 77} {
 		for kind, b := range map[string][]byte{"pattern": sample.Pattern(n), "noise": sample.Noise(uint64(i), n)} {
 			e := filetree.File(b, 0o644)
-			e.ModTime = created
+			e.ModTime = imagetest.Created
 			_, err := tr.Add(fmt.Sprintf("%s/%d", kind, n), e)
 			require.NoError(t, err)
 		}
