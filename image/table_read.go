@@ -55,8 +55,9 @@ func (d *Disk) readGPT(sector int) error {
 	return d.readHybrid()
 }
 
-// readMBR reads the four primary partitions, and the logical ones in one of them. The first sector of a FAT looks like
-// an MBR as well, but for entries that make sense.
+// readMBR reads the four primary partitions, and the logical ones in one of them.
+// The first sector of a FAT looks like an MBR as well, but for entries that make
+// sense.
 func (d *Disk) readMBR() error {
 	s := storage{io.NewSectionReader(d.r, 0, d.Size)}
 	t, err := mbr.Read(s, 512, 512)
