@@ -17,7 +17,7 @@
 // [verity.HashTree] is that of another partition, and a [verity.Signature] signs it.
 //
 // [Open] reads disks, those of others included, and [Disk.FS] the files in them:
-// ext2, ext3, ext4, FAT and squashfs with all that they hold, and ISO 9660.
+// ext2, ext3, ext4, FAT, squashfs and EROFS with all that they hold, and ISO 9660.
 //
 // # Reproducible images
 //
