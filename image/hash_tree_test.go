@@ -145,20 +145,20 @@ func TestHashTree(t *testing.T) {
 			{Name: "tree", Size: image.MiB, Content: &verity.HashTree{Of: "root", Params: verity.Params{Algorithm: "sha512"}}},
 		}},
 		{name: "nothing but zeros", parts: []image.Partition{
-			{Name: "root", Size: 100 * image.MiB},
+			{Name: "root", Size: 70 * image.MiB},
 			{Name: "tree", Content: &verity.HashTree{Number: 1, Params: verity.Params{Salt: []byte{}}}},
 		}},
-		{name: "two, sharing the disk, at odd places", disk: image.Layout{Size: 400 * image.MiB, Align: 512}, parts: []image.Partition{
+		{name: "two, sharing the disk, at odd places", disk: image.Layout{Size: 130 * image.MiB, Align: 512}, parts: []image.Partition{
 			{Name: "a", Start: 63 * 512, Size: 40 * image.MiB, Content: holes{}},
 			{Name: "a tree", Content: &verity.HashTree{Of: "a", Params: verity.Params{DataBlockSize: 1024}}},
 			{Name: "b tree", Content: &verity.HashTree{Of: "b"}, Free: 5120},
-			{Name: "b", Size: 301 * image.MiB, Content: holes{}},
+			{Name: "b", Size: 71 * image.MiB, Content: holes{}}, // of three levels
 		}},
 		{name: "sectors of 4096", disk: image.Layout{SectorSize: 4096}, parts: []image.Partition{
 			{Name: "root", Size: 4096, Content: holes{4096}},
 			{Name: "tree", Content: &verity.HashTree{Of: "root"}},
 		}},
-		{name: "all that is left of the disk", disk: image.Layout{Size: 200 * image.MiB}, parts: []image.Partition{
+		{name: "all that is left of the disk", disk: image.Layout{Size: 80 * image.MiB}, parts: []image.Partition{
 			{Name: "root", Weight: 1, Content: &ext4.FileSystem{Tree: tree}},
 			{Name: "tree", Content: &verity.HashTree{Of: "root"}},
 		}},
