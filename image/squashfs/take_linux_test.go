@@ -39,7 +39,10 @@ func TestOutputTakesTheTemporaryFile(t *testing.T) {
 	build := func(dir, name string) []byte {
 		t.Helper()
 		name = filepath.Join(dir, name)
-		require.NoError(t, p.Build(t.Context(), name, image.Options{}))
+		var last image.Progress
+		require.NoError(t, p.Build(t.Context(), name, image.Options{Progress: func(p image.Progress) { last = p }}))
+		used := p.Partitions[0].Volume.Used
+		require.Equal(t, image.Progress{Region: "partition 1", Done: used, Total: used}, last)
 		b, err := os.ReadFile(name)
 		require.NoError(t, err)
 		return b
