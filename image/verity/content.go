@@ -1,6 +1,7 @@
 package verity
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -30,7 +31,7 @@ type HashTree struct {
 	// seed, an empty one none; a zero UUID is derived as well.
 	Params
 	// TempDir is where there is room for the tree until it is written, 1/127 of
-	// the data: see [Hasher]. "" is os.TempDir.
+	// the data: see [Hasher]. "" is the geometry's.
 	TempDir string
 }
 
@@ -46,7 +47,7 @@ func (t *HashTree) Plan(context.Context, volume.Geometry) (volume.Plan, error) {
 // A g.Size of 0 asks for the smallest; one that does not do is a
 // [*volume.SizeError].
 func (t *HashTree) PlanOf(g volume.Geometry, size int64) (*TreePlan, error) {
-	p := TreePlan{Params: t.Params.withDefaults(), Data: size, dir: t.TempDir}
+	p := TreePlan{Params: t.Params.withDefaults(), Data: size, dir: cmp.Or(t.TempDir, g.TempDir)}
 	if p.Salt == nil {
 		purpose := g.Derive("verity-salt")
 		salt := sha256.Sum256(purpose[:])

@@ -133,6 +133,7 @@ func (l *Layout) claims(ctx context.Context, disk *image.Layout, p *partition, n
 	}
 	plan, err := p.content.Plan(ctx, volume.Geometry{
 		SectorSize: disk.SectorSize, Seed: volume.Derive(disk.Seed, fmt.Sprintf("content %d", number)), Time: disk.Time,
+		TempDir: disk.TempDir,
 	})
 	if err != nil {
 		return nil, p.placeOf(err).failf("Format=%s: %w", p.Format, err)
