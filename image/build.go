@@ -76,7 +76,8 @@ func (p *Plan) Build(ctx context.Context, name string, o Options) error {
 
 // WriteAt writes the image to sink, which has to read as zeros at first: a new
 // file that has been truncated to the plan's Size, a memfd. What is zero is not
-// written. Offsets only rise.
+// written. Offsets only rise. A sink that is a [volume.Taker] may be given a file
+// in place of what begins the image.
 //
 // What comes of a root hash, such as the partition table with its IDs, cannot be
 // written before all that is hashed has been read. With Options.AnyOrder it is
