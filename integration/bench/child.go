@@ -119,7 +119,7 @@ func build(ctx context.Context, name, out string) error {
 	case "iso9660": // without the extended attributes, as its peers
 		l.Partitions = append(l.Partitions, image.Partition{Content: &iso9660.FileSystem{Tree: from("TREE"), Drop: true}})
 	case "squashfs-zstd", "squashfs-gzip", "squashfs-none":
-		fs, err := newSquashfs(strings.TrimPrefix(name, "squashfs-"), from("TREE"), out)
+		fs, err := newSquashfs(strings.TrimPrefix(name, "squashfs-"), from("TREE"))
 		e.err = errors.Join(e.err, err)
 		content = append(content, fs)
 		l.Partitions = append(l.Partitions, image.Partition{Content: fs})

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 
 	"github.com/drivebay/drivebay/image/filetree"
 	"github.com/drivebay/drivebay/image/squashfs"
@@ -42,8 +41,8 @@ const checkSquashfs = `
 	xargs -0 unsquashfs -cat "$OUT" < "$SCRATCH/files" | sha256sum > "$SCRATCH/got"
 	cmp "$SCRATCH/want" "$SCRATCH/got"`
 
-// newSquashfs is our own contender, which compresses beside its output.
-func newSquashfs(compression string, tree *filetree.Tree, out string) (*squashfs.FileSystem, error) {
+// newSquashfs is our own contender.
+func newSquashfs(compression string, tree *filetree.Tree) (*squashfs.FileSystem, error) {
 	c, err := squashfs.ParseCompression(compression)
-	return &squashfs.FileSystem{Tree: tree, Compression: c, TempDir: filepath.Dir(out)}, err
+	return &squashfs.FileSystem{Tree: tree, Compression: c}, err
 }
