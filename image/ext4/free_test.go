@@ -23,7 +23,7 @@ func TestFree(t *testing.T) {
 		_, err := tr.Add(fmt.Sprint(i), filetree.File([]byte(content), 0o644))
 		require.NoError(t, err)
 	}
-	for _, size := range []int64{16 << 20, 300 << 20} { // of one group, and of several
+	for _, size := range []int64{16 << 20, 140 << 20} { // of one group, and of several
 		p, err := (&ext4.FileSystem{Tree: tr}).Plan(t.Context(), geometry(size))
 		require.NoError(t, err)
 		name := filepath.Join(t.TempDir(), "ext4.img")

@@ -286,15 +286,17 @@ func TestHashCollisions(t *testing.T) {
 		seed[i] = binary.LittleEndian.Uint32(derived[i*4:])
 	}
 	tr := filetree.New()
-	first := map[uint32]string{}
+	name := []byte("0000000" + strings.Repeat("n", 230)) // three to a leaf
+	first := map[uint32]string{}                         // the numbers in names
 	var pairs []string
-	for i := 0; len(pairs) < 80; i++ {
-		name := fmt.Sprintf("%07d%s", i, strings.Repeat("n", 230)) // three to a leaf
-		hash := ext4.NameHash(seed, []byte(name))
+	for i := 0; len(pairs) < 60; i++ {
+		number := fmt.Sprintf("%07d", i)
+		copy(name, number)
+		hash := ext4.NameHash(seed, name)
 		if other, ok := first[hash]; ok {
-			pairs = append(pairs, other, name)
+			pairs = append(pairs, other+string(name[7:]), string(name))
 		} else {
-			first[hash] = name
+			first[hash] = number
 		}
 	}
 	slices.Sort(pairs)
