@@ -52,21 +52,18 @@ type suite struct {
 // with its reason; nothing is left out in silence.
 var suites = []suite{
 	{name: "loop", packages: []string{"loop"}},
-	{
-		name: "loop with udev", packages: []string{"loop"}, flags: []string{"udev"},
-		// What a udevd has a part in: devices that come and go, and partitions of a
-		// table. Left out are the tests that add partitions to a disk without a table,
-		// which a udevd drops that comes late and reads the table again, that change
-		// partitions, which it has open for an instant, and that name all holders, of
-		// whom it is one.
-		test: []string{"-run", "^(TestAttachIsWhatLosetupSees|TestDataReachesTheFile|TestBackingMayBeClosed|TestShared|TestDirectIO|TestLargeBlocks|" +
-			"TestClose|TestCloseFromManyGoroutines|TestPersist|TestManyAtOnce|TestListAndFind|TestPartitions|TestPartitionsOfSgdisk|" +
-			"TestMountPartition|TestPartitionsOfManyCallers|TestAttachIsExclusive)$"},
-	},
+	{name: "loop with udev", packages: []string{"loop"}, flags: []string{"udev"}},
 	{
 		name: "fixture", packages: []string{"fixture"},
 		flags: slices.Concat([]string{"module=nvme-tcp", "ondemand=xfs", "ondemand=btrfs", "tool=sync", "tool=blkid"},
 			mkfs("ext2", "ext3", "minix", "vfat", "f2fs")),
+	},
+	{
+		name: "fixture with udev", packages: []string{"fixture"},
+		flags: []string{"udev", "module=nvme-tcp", "ondemand=xfs", "ondemand=btrfs", "tool=sync"},
+		// These have nothing to do with a udevd but that it slows them down: programs of
+		// file systems, files alone, drives, and power cuts, each of them a mount.
+		test: []string{"-skip", "^Test(Mkfs|Golden|Layout|Cache|NVMe|PowerCut|FindPowerCut|SecondCall|CutSector|Flushes|BeforeIsKept|Replay|FirstFailure|Syncs)"},
 	},
 	{name: "disks with udev", packages: []string{"integration/guests/disks"}, flags: []string{"udev"}},
 	{name: "disks", packages: []string{"integration/guests/disks"}},
