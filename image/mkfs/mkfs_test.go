@@ -342,6 +342,8 @@ func TestPlanRefuses(t *testing.T) {
 		{"UTF-16", mkfs.FileSystem{Type: mkfs.ExFAT, Label: "💾💾💾💾💾💾"}, 0, mkfs.ErrOption, "want at most 11 UTF-16 code units"},
 		{"tree", mkfs.FileSystem{Type: mkfs.ExFAT, Tree: large}, 0, mkfs.ErrUnsupported, "mkfs.exfat makes empty file systems only"},
 		{"huge", mkfs.FileSystem{Type: mkfs.XFS, Tree: huge, Drop: true}, 0, mkfs.ErrUnsupported, "xfs file: file of 2147483648 bytes, want at most 2147479552"},
+		{"subvolume of XFS", mkfs.FileSystem{Type: mkfs.XFS, Subvolumes: []string{"a"}}, 0, mkfs.ErrSubvolume, `xfs: "a": cannot be a subvolume: want btrfs`},
+		{"subvolume of nothing", mkfs.FileSystem{Type: mkfs.Btrfs, Subvolumes: []string{"a"}}, 0, mkfs.ErrSubvolume, `btrfs: "a": cannot be a subvolume: want a directory of the tree`},
 		{"negative", mkfs.FileSystem{Type: mkfs.XFS}, -1, mkfs.ErrOption, "size of -1 bytes"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
