@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -34,9 +35,6 @@ func TestMain(m *testing.M) {
 		report()
 	case "crash":
 		crash()
-	case "signal":
-		fmt.Println("ready")
-		time.Sleep(time.Minute)
 	case "stubborn":
 		signal.Ignore(syscall.SIGTERM)
 		fmt.Println("ready")
@@ -46,7 +44,7 @@ func TestMain(m *testing.M) {
 	case "exit":
 		os.Exit(7)
 	case "sleep":
-		time.Sleep(time.Minute)
+		time.Sleep(time.Hour)
 	}
 	os.Exit(m.Run())
 }
@@ -97,19 +95,23 @@ func report() {
 	os.Exit(3)
 }
 
-// flood writes as much as pipes and sockets take of one that is in a hurry to end,
-// and leaves somebody behind who has its output open.
+// flood writes what fills two pipes, and init's hands, ends at once, and leaves
+// somebody behind who has its output open.
 func flood() {
 	left := exec.Command("/bin/sleep", "600")
-	left.Stdout = os.Stdout
+	left.Stdout, left.Stderr = os.Stdout, os.Stderr
 	if err := left.Start(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
-	_, _ = os.Stdout.WriteString(strings.Repeat("0123456789abcde\n", floodSize/16))
+	var written sync.WaitGroup
+	for _, f := range []*os.File{os.Stdout, os.Stderr} {
+		written.Go(func() { _, _ = f.WriteString(flooded) })
+	}
+	written.Wait()
 	os.Exit(0)
 }
 
-const floodSize = 200 << 10 // bytes
+var flooded = strings.Repeat("0123456789abcde\n", 7500) // 120,000 bytes
 
 func read(path string) string {
 	b, _ := os.ReadFile(path)
@@ -211,17 +213,20 @@ func TestPanic(t *testing.T) {
 	require.LessOrEqual(t, len(console.Console), 16<<10, "no more than one reads")
 }
 
-// endless is an input that never ends.
-type endless struct{}
+// unread is an input without an end, of which no more is taken when a pipe is full.
+type unread struct{ idle *time.Timer }
 
-func (endless) Read(p []byte) (int, error) { return len(p), nil }
+func (u unread) Read(p []byte) (int, error) {
+	u.idle.Reset(2 * time.Second)
+	return len(p), nil
+}
 
-// TestSignal passes a signal on to a program, also to one that does not read its
-// input.
+// TestSignal passes a signal on to a program that does not read its input.
 func TestSignal(t *testing.T) {
 	signals := make(chan os.Signal, 1)
-	ready := writer(func([]byte) { signals <- syscall.SIGTERM })
-	status, err := guest.Run(t.Context(), vm.Machine{}, program(t, "signal"), guest.Streams{Stdin: endless{}, Stdout: ready, Signals: signals})
+	idle := time.AfterFunc(time.Hour, func() { signals <- syscall.SIGTERM })
+	defer idle.Stop()
+	status, err := guest.Run(t.Context(), vm.Machine{}, program(t, "sleep"), guest.Streams{Stdin: unread{idle}, Signals: signals})
 	require.NoError(t, err)
 	require.Equal(t, 128+15, status.Code)
 	require.Equal(t, 15, status.Signal)
@@ -261,17 +266,18 @@ func TestStuck(t *testing.T) {
 func TestSlowHost(t *testing.T) {
 	p := program(t, "flood")
 	p.Tools = []string{"/bin/sleep"}
-	var got bytes.Buffer
+	var stdout, stderr bytes.Buffer
 	slow := writer(func(b []byte) {
-		if got.Len() == 0 {
+		if stdout.Len() == 0 {
 			time.Sleep(7 * time.Second) // what init does meanwhile, nothing here can see
 		}
-		got.Write(b)
+		stdout.Write(b)
 	})
-	status, err := guest.Run(t.Context(), vm.Machine{}, p, guest.Streams{Stdout: slow})
+	status, err := guest.Run(t.Context(), vm.Machine{}, p, guest.Streams{Stdout: slow, Stderr: &stderr})
 	require.NoError(t, err)
 	require.Zero(t, status.Code)
-	require.Equal(t, strings.Repeat("0123456789abcde\n", floodSize/16), got.String())
+	require.Equal(t, flooded, stdout.String())
+	require.Equal(t, flooded, stderr.String())
 }
 
 type writer func([]byte)
