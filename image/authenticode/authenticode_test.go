@@ -16,6 +16,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -132,6 +133,25 @@ func TestChangedProgram(t *testing.T) {
 	e.Open = func() (filetree.Content, error) { return nil, gone }
 	_, err := signer.Entry(e)
 	require.ErrorIs(t, err, gone)
+}
+
+// TestChangedWhileSigned changes a program behind its head when its digest has been
+// taken: what is read then would not be what the signature is of.
+func TestChangedWhileSigned(t *testing.T) {
+	signer, _ := signers(t)
+	original := programFor(strings.Repeat("x", 100<<10))
+	name := write(t, original)
+	e := file(original)
+	e.Open = func() (filetree.Content, error) { return os.Open(name) }
+	signed, err := signer.Entry(e)
+	require.NoError(t, err)
+	r, err := signed.Open()
+	require.NoError(t, err)
+	defer r.Close()
+	original[len(original)-1] ^= 1
+	require.NoError(t, os.WriteFile(name, original, 0o644))
+	_, err = io.ReadAll(r)
+	require.ErrorIs(t, err, filetree.ErrChanged)
 }
 
 // TestLoad wants keys as OpenSSL writes them, and refuses those that cannot do.

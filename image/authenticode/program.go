@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"slices"
 
@@ -143,7 +144,8 @@ func (p *program) open() (filetree.Content, error) {
 	for _, part := range [][]byte{p.head[:p.checksum], p.head[p.checksum+4 : p.security], p.head[p.security+8:]} {
 		_, _ = digest.Write(part)
 	}
-	r := parts.NewReader(p.body())
+	body := p.body()
+	r := parts.NewReader(body)
 	_, err := io.CopyN(io.MultiWriter(digest, &sum), r, p.digested-int64(len(p.head)))
 	if err == nil {
 		_, err = io.Copy(&sum, r) // the certificates that there are
@@ -158,11 +160,22 @@ func (p *program) open() (filetree.Content, error) {
 	_, _ = sum.Write(certificate)
 	head := bytes.Clone(p.head)
 	binary.LittleEndian.PutUint32(head[p.checksum:], sum.Value())
-	return parts.NewReader(parts.Bytes("head", head), p.body(), parts.Bytes("certificate", certificate)), nil
+	return parts.NewReader(parts.Bytes("head", head), body, parts.Bytes("certificate", certificate)), nil
 }
 
-// body returns the part of the program behind its head.
+// body returns the part of the program behind its head. Where it is read again, it has
+// to be what was read first.
 func (p *program) body() parts.Part {
+	var first []byte // its digest
+	atEnd := func(sum []byte) error {
+		if first == nil {
+			first = sum
+		}
+		if !bytes.Equal(sum, first) {
+			return fmt.Errorf("EFI program: %w: it is another when it is read again", filetree.ErrChanged)
+		}
+		return nil
+	}
 	return parts.Part{
 		Name: "EFI program", Size: p.entry.Size - int64(len(p.head)), Pad: p.padded - p.entry.Size,
 		Open: func() (filetree.Content, error) {
@@ -174,11 +187,28 @@ func (p *program) body() parts.Part {
 			_, err = io.ReadFull(r, head)
 			switch {
 			case err == nil && bytes.Equal(head, p.original[:len(head)]):
-				return r, nil
+				return &summed{r, sha256.New(), atEnd}, nil
 			case err == nil, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 				err = fmt.Errorf("EFI program: %w: its first %d bytes are others", filetree.ErrChanged, len(head))
 			}
 			return nil, errors.Join(err, r.Close())
 		},
 	}
+}
+
+// summed is a content of which the digest is wanted at its end.
+type summed struct {
+	filetree.Content
+	sum   hash.Hash
+	atEnd func(sum []byte) error
+}
+
+// Read reads on.
+func (s *summed) Read(b []byte) (int, error) {
+	n, err := s.Content.Read(b)
+	_, _ = s.sum.Write(b[:n]) // hashes never fail
+	if errors.Is(err, io.EOF) {
+		err = cmp.Or(s.atEnd(s.sum.Sum(nil)), err)
+	}
+	return n, err
 }
