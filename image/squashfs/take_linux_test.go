@@ -11,6 +11,7 @@ import (
 
 	"github.com/drivebay/drivebay/image"
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/imagetest"
 	"github.com/drivebay/drivebay/image/internal/sample"
 	"github.com/drivebay/drivebay/image/squashfs"
 )
@@ -33,7 +34,7 @@ func onlySquashfs(t *testing.T, dir string, opened *int, content []byte) *image.
 // TestOutputTakesTheTemporaryFile has a plan built again and again: by copying, by
 // giving the temporary file away, and by compressing anew.
 func TestOutputTakesTheTemporaryFile(t *testing.T) {
-	dir := t.TempDir()
+	dir := imagetest.UnnamedDir(t)
 	opened := 0
 	p := onlySquashfs(t, dir, &opened, sample.Noise(1, 3_000_000))
 	build := func(dir, name string) []byte {
@@ -95,7 +96,7 @@ func TestOutputsDoNotShareTheTemporaryFile(t *testing.T) {
 
 // What is compressed anew has to be what it was.
 func TestSourceChangesBeforeItIsCompressedAnew(t *testing.T) {
-	dir := t.TempDir()
+	dir := imagetest.UnnamedDir(t)
 	opened := 0
 	content := sample.Noise(1, 300_000)
 	p := onlySquashfs(t, dir, &opened, content)

@@ -7,13 +7,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/drivebay/drivebay/image/internal/imagetest"
 	"github.com/drivebay/drivebay/image/internal/pending"
 	"github.com/drivebay/drivebay/image/internal/tempfile"
 )
 
 // TestTake publishes a file that another one has written.
 func TestTake(t *testing.T) {
-	dir := t.TempDir()
+	dir := imagetest.UnnamedDir(t)
 	for _, tc := range []struct {
 		name    string
 		dir     string
