@@ -184,8 +184,8 @@ const passingAttempts = 50
 //
 // While others have the device or a partition of it open or mounted, the kernel
 // puts that off until the last of them is done; the error then is a [BusyError],
-// which names them and matches [ErrBusy]. After Close it fails with
-// [fs.ErrClosed]; [Open] the device again.
+// which names them and matches [ErrBusy]. A udevd that looks at the device is waited
+// for. After Close it fails with [fs.ErrClosed]; [Open] the device again.
 func (d *Device) Detach() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

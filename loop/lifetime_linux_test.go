@@ -142,6 +142,15 @@ func TestManyAtOnce(t *testing.T) {
 // instant: LOOP_CONFIGURE gives EBUSY for as long.
 func holdFree(t *testing.T) (fd int, name string) {
 	t.Helper()
+	return takeFree(t, func(path string) (int, error) {
+		return unix.Open(path, unix.O_RDONLY|unix.O_EXCL|unix.O_CLOEXEC, 0)
+	})
+}
+
+// takeFree takes the lowest free device, in a way that fails with EBUSY or EAGAIN where
+// another process was faster.
+func takeFree(t *testing.T, take func(path string) (int, error)) (fd int, name string) {
+	t.Helper()
 	ctl, err := unix.Open("/dev/loop-control", unix.O_RDWR|unix.O_CLOEXEC, 0)
 	require.NoError(t, err)
 	defer unix.Close(ctl)
@@ -149,9 +158,9 @@ func holdFree(t *testing.T) (fd int, name string) {
 		n, err := unix.IoctlRetInt(ctl, unix.LOOP_CTL_GET_FREE)
 		require.NoError(t, err)
 		name = "loop" + itoa(n)
-		fd, err := unix.Open("/dev/"+name, unix.O_RDONLY|unix.O_EXCL|unix.O_CLOEXEC, 0)
-		if errors.Is(err, unix.EBUSY) {
-			continue // another process was faster
+		fd, err := take("/dev/" + name)
+		if errors.Is(err, unix.EBUSY) || errors.Is(err, unix.EAGAIN) {
+			continue
 		}
 		require.NoError(t, err)
 		if _, err := unix.IoctlLoopGetStatus64(fd); errors.Is(err, unix.ENXIO) {

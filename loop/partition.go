@@ -211,7 +211,7 @@ func (d *Device) ResizePartition(ctx context.Context, number int, size int64) (P
 // DeletePartition makes the kernel forget a partition. The error is a
 // [PartitionError]; it matches [ErrBusy] while the partition is open or
 // mounted, with a [BusyError] inside that tells by whom, and [fs.ErrNotExist]
-// where there is none of that number.
+// where there is none of that number. A udevd that looks at it is waited for.
 func (d *Device) DeletePartition(number int) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -48,8 +48,9 @@ type tableLock struct {
 	quiet, busy int         // looks
 }
 
-// lockTable locks the disk, or does so for longer. Who has it exclusively keeps udevd
-// away as well; and udevd itself has it so while the table is read.
+// lockTable locks the disk, or does so for longer: until udevd has been quiet for a
+// while. Who has it exclusively keeps udevd away as well; and udevd itself has it so
+// while the table is read.
 func (d *Device) lockTable() {
 	if d.closed || !hasUdev() {
 		return
@@ -60,11 +61,6 @@ func (d *Device) lockTable() {
 		}
 		_ = backOff(context.Background(), attempt)
 	}
-	d.keepTableLock()
-}
-
-// keepTableLock has the lock end when udevd has been quiet for a while.
-func (d *Device) keepTableLock() {
 	l := &d.tableLock
 	l.quiet, l.busy = 0, 0
 	if l.timer == nil {
@@ -72,7 +68,7 @@ func (d *Device) keepTableLock() {
 	}
 }
 
-// lookAtUdev is what the timer calls.
+// lookAtUdev ends the lock, or has the timer call it again.
 func (d *Device) lookAtUdev() {
 	d.mu.Lock()
 	defer d.mu.Unlock()

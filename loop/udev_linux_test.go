@@ -1,7 +1,6 @@
 package loop_test
 
 import (
-	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -116,25 +115,20 @@ func requireUnlocked(t *testing.T, d *loop.Device) {
 	await(t, d.Name()+" is unlocked", func() bool { return tryLock(t, d) == nil })
 }
 
-// lockFree opens and locks the lowest free device, and claims nothing else.
+// lockFree locks the lowest free device, and claims nothing else.
 func lockFree(t *testing.T) (fd int, name string) {
 	t.Helper()
-	ctl, err := unix.Open("/dev/loop-control", unix.O_RDWR|unix.O_CLOEXEC, 0)
-	require.NoError(t, err)
-	defer unix.Close(ctl)
-	for {
-		n, err := unix.IoctlRetInt(ctl, unix.LOOP_CTL_GET_FREE)
-		require.NoError(t, err)
-		name = "loop" + itoa(n)
-		fd, err := unix.Open("/dev/"+name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		require.NoError(t, err)
-		if unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) == nil {
-			if _, err := unix.IoctlLoopGetStatus64(fd); errors.Is(err, unix.ENXIO) {
-				return fd, name
-			}
+	return takeFree(t, func(path string) (int, error) {
+		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return -1, err
 		}
-		require.NoError(t, unix.Close(fd)) // another process was faster
-	}
+		if err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+			_ = unix.Close(fd)
+			return -1, err
+		}
+		return fd, nil
+	})
 }
 
 // lookAsUdev has a process with the name of udevd's workers hold a file open, until
