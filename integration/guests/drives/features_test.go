@@ -26,7 +26,7 @@ func both(t *testing.T) *nvmecli.Drive {
 
 // Every feature of the specification is what nvme-cli gets.
 func TestFeatures(t *testing.T) {
-	served, differences := both(t).FeatureDifferences(t.Context(), nvmecli.Features())
+	served, differences := both(t).FeatureDifferences(t.Context(), nvmecli.Features(), nvme.CurrentValue, nvme.DefaultValue, nvme.SavedValue)
 	require.Empty(t, differences)
 	require.GreaterOrEqual(t, served, 12, "features that the drive has")
 }

@@ -32,47 +32,41 @@ func TestFeatures(t *testing.T) {
 		ids = append(ids, p.Features...)
 	}))
 	quiet(t)
-	served, differences := both(t, d).FeatureDifferences(t.Context(), append(ids, nvme.FeatureLBARangeType))
+	served, differences := both(t, d).FeatureDifferences(t.Context(), append(ids, nvme.FeatureLBARangeType), nvme.CurrentValue)
 	require.Empty(t, differences)
 	require.Equal(t, len(ids), served)
 }
 
 // TestSetFeatures lets one of them read what the other has set.
 func TestSetFeatures(t *testing.T) {
-	events := nvme.NotifyNamespaceAttributes | 0x02
-	protect := nvme.WriteProtected
-	for name, tc := range map[string]struct {
-		profile nvmetest.Profile
-		f       nvmecli.SetFeature
+	events, protect := nvme.NotifyNamespaceAttributes|0x02, nvme.WriteProtected
+	for _, drive := range []struct {
+		profile  nvmetest.Profile
+		features []nvmecli.SetFeature
 	}{
-		"arbitration": {nvmetest.Consumer(), nvmecli.SetFeature{Read: new(nvme.Arbitration), Value: 0x03020105,
-			Set: &nvme.Arbitration{Burst: 5, LowWeight: 1, MediumWeight: 2, HighWeight: 3}}},
-		"power": {nvmetest.Consumer(), nvmecli.SetFeature{Read: new(nvme.PowerManagement), Value: 0x22,
-			Set: &nvme.PowerManagement{State: 2, Workload: 1}}},
-		"temperature": {nvmetest.Consumer(), nvmecli.SetFeature{Read: new(nvme.TemperatureThreshold), Value: 340,
-			Set: &nvme.TemperatureThreshold{Threshold: 340}}},
-		"thermal management": {nvmetest.Consumer(), nvmecli.SetFeature{Read: new(nvme.ThermalManagement), Value: 320<<16 | 330,
-			Set: &nvme.ThermalManagement{First: 320, Second: 330}}},
-		"non-operational power": {nvmetest.Consumer(), nvmecli.SetFeature{Read: new(nvme.NonOperationalPower), Value: 0,
-			Set: new(nvme.NonOperationalPower)}},
-		"write cache": {nvmetest.Consumer(), nvmecli.SetFeature{Read: new(nvme.VolatileWriteCache), Value: 0,
-			Set: new(nvme.VolatileWriteCache)}},
-		"coalescing": {nvmetest.Consumer(), nvmecli.SetFeature{Read: new(nvme.InterruptCoalescing), Value: 0x0307,
-			Set: &nvme.InterruptCoalescing{Threshold: 7, Time: 3}}},
-		"atomicity": {nvmetest.Consumer(), nvmecli.SetFeature{Read: new(nvme.WriteAtomicity), Value: 1,
-			Set: &nvme.WriteAtomicity{NormalDisable: true}}},
-		"events": {nvmetest.Enterprise(), nvmecli.SetFeature{Read: new(nvme.AsyncEvents), Value: 0x102, Set: &events}},
-		"error recovery": {nvmetest.Enterprise(), nvmecli.SetFeature{Read: new(nvme.ErrorRecovery), Value: 0x10005, NSID: 1,
-			Set: &nvme.ErrorRecovery{Limit: 5, DeallocatedError: true}}},
-		"sanitize": {nvmetest.Enterprise(), nvmecli.SetFeature{Read: new(nvme.SanitizeConfig), Value: 0,
-			Set: new(nvme.SanitizeConfig)}},
-		"write protection": {nvmetest.Enterprise(), nvmecli.SetFeature{Read: new(nvme.WriteProtect), Value: 1, NSID: 1,
-			Set: &protect}},
+		{nvmetest.Consumer(), []nvmecli.SetFeature{
+			{Set: &nvme.Arbitration{Burst: 5, LowWeight: 1, MediumWeight: 2, HighWeight: 3}, Read: new(nvme.Arbitration), Value: 0x03020105},
+			{Set: &nvme.PowerManagement{State: 2, Workload: 1}, Read: new(nvme.PowerManagement), Value: 0x22},
+			{Set: &nvme.TemperatureThreshold{Threshold: 340}, Read: new(nvme.TemperatureThreshold), Value: 340},
+			{Set: &nvme.ThermalManagement{First: 320, Second: 330}, Read: new(nvme.ThermalManagement), Value: 320<<16 | 330},
+			{Set: new(nvme.NonOperationalPower), Read: new(nvme.NonOperationalPower), Value: 0},
+			{Set: new(nvme.VolatileWriteCache), Read: new(nvme.VolatileWriteCache), Value: 0},
+			{Set: &nvme.InterruptCoalescing{Threshold: 7, Time: 3}, Read: new(nvme.InterruptCoalescing), Value: 0x0307},
+			{Set: &nvme.WriteAtomicity{NormalDisable: true}, Read: new(nvme.WriteAtomicity), Value: 1},
+		}},
+		{nvmetest.Enterprise(), []nvmecli.SetFeature{
+			{Set: &events, Read: new(nvme.AsyncEvents), Value: 0x102},
+			{Set: &nvme.ErrorRecovery{Limit: 5, DeallocatedError: true}, Read: new(nvme.ErrorRecovery), Value: 0x10005, NSID: 1},
+			{Set: new(nvme.SanitizeConfig), Read: new(nvme.SanitizeConfig), Value: 0},
+			{Set: &protect, Read: new(nvme.WriteProtect), Value: 1, NSID: 1},
+		}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			d := fixture.NVMe(t, fixture.ViaKernel(), fixture.DriveProfile(tc.profile))
+		t.Run(drive.profile.Name, func(t *testing.T) {
+			d := fixture.NVMe(t, fixture.ViaKernel(), fixture.DriveProfile(drive.profile))
 			quiet(t)
-			require.NoError(t, both(t, d).SetBothWays(t.Context(), tc.f))
+			for _, f := range drive.features {
+				t.Run(f.Set.ID().String(), func(t *testing.T) { require.NoError(t, both(t, d).SetBothWays(t.Context(), f)) })
+			}
 		})
 	}
 }

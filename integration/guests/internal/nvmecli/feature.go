@@ -75,12 +75,12 @@ func (d *Drive) ours(ctx context.Context, id nvme.FeatureID, s nvme.FeatureSelec
 }
 
 // FeatureDifferences reads features, whether the drive has them or not: what can be
-// done with each, its current, default and saved value, and its data. It tells where
-// nvme-cli and package nvme do not get the same, be it the status of one that is
-// refused; served is how many features the drive has.
-func (d *Drive) FeatureDifferences(ctx context.Context, ids []nvme.FeatureID) (served int, all []string) {
+// done with each, its values that are selected, and with the current one its data. It
+// tells where nvme-cli and package nvme do not get the same, be it the status of one
+// that is refused; served is how many features the drive has.
+func (d *Drive) FeatureDifferences(ctx context.Context, ids []nvme.FeatureID, values ...nvme.FeatureSelect) (served int, all []string) {
 	for _, id := range ids {
-		for _, s := range []nvme.FeatureSelect{supported, nvme.CurrentValue, nvme.DefaultValue, nvme.SavedValue} {
+		for _, s := range append([]nvme.FeatureSelect{supported}, values...) {
 			theirs := d.theirs(ctx, id, s)
 			ours, data := d.ours(ctx, id, s)
 			if theirs != ours {
@@ -89,8 +89,10 @@ func (d *Drive) FeatureDifferences(ctx context.Context, ids []nvme.FeatureID) (s
 			if s == supported && ours.err != nil {
 				break
 			}
-			if s == nvme.CurrentValue {
+			if s == supported {
 				served++
+			}
+			if s == nvme.CurrentValue {
 				all = append(all, d.dataDifferences(ctx, id, data)...)
 			}
 		}
@@ -123,23 +125,22 @@ type SetFeature struct {
 // feature is afterwards what it was before.
 func (d *Drive) SetBothWays(ctx context.Context, f SetFeature) error {
 	id, o := f.Set.ID(), nvme.FeatureOptions{NSID: f.NSID}
-	before := d.theirs(ctx, id, nvme.CurrentValue)
-	if before.err != nil {
-		return before.err
+	before := nvme.RawFeature{FeatureID: id}
+	if err := d.Controller.ReadFeature(ctx, &before, o); err != nil {
+		return err
 	}
+	before.CDW11 = before.Value
 	if err := d.Controller.WriteFeature(ctx, f.Set, o); err != nil {
 		return err
 	}
 	if got := d.theirs(ctx, id, nvme.CurrentValue); got != (answer{value: f.Value}) {
 		return fmt.Errorf("nvme-cli gets %+v of what we set, want %#x", got, f.Value)
 	}
-	for _, v := range []uint32{before.value, f.Value} {
-		if err := d.set(ctx, id, f.NSID, v); err != nil {
-			return err
-		}
-		if got := d.theirs(ctx, id, nvme.CurrentValue); got != (answer{value: v}) {
-			return fmt.Errorf("nvme-cli gets %+v of what it sets, want %#x", got, v)
-		}
+	if err := d.Controller.WriteFeature(ctx, &before, o); err != nil {
+		return err
+	}
+	if out, err := Run(ctx, d.Program, "set-feature", d.Device, "-f", fmt.Sprint(uint8(id)), "-n", fmt.Sprint(f.NSID), "-v", fmt.Sprint(f.Value)); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
 	}
 	if err := d.Controller.ReadFeature(ctx, f.Read, o); err != nil {
 		return err
@@ -147,10 +148,5 @@ func (d *Drive) SetBothWays(ctx context.Context, f SetFeature) error {
 	if !reflect.DeepEqual(f.Set, f.Read) {
 		return fmt.Errorf("we get %+v of what nvme-cli sets, want %+v", f.Read, f.Set)
 	}
-	return d.set(ctx, id, f.NSID, before.value)
-}
-
-func (d *Drive) set(ctx context.Context, id nvme.FeatureID, nsid, value uint32) error {
-	_, err := Run(ctx, d.Program, "set-feature", d.Device, "-f", fmt.Sprint(uint8(id)), "-n", fmt.Sprint(nsid), "-v", fmt.Sprint(value))
-	return err
+	return d.Controller.WriteFeature(ctx, &before, o)
 }
