@@ -12,8 +12,9 @@
 // groups are "ext4", one file system; "fat", a small one as for an EFI system
 // partition; "erofs", one that is only read; "squashfs-zstd", "squashfs-gzip" and
 // "squashfs-none", such as are compressed; "iso9660", one for discs; "disk", a GPT
-// disk with an ext4 and a FAT; "verity", the hash tree of a volume; and "many", file systems of 10,000 to a million
-// files, each on a tree of its own, which takes a minute or two to make.
+// disk with an ext4 and a FAT; "verity", the hash tree of a volume; and "many", file
+// systems of 10,000 to a million files, each on a tree of its own, which takes a minute
+// or two to make.
 //
 // What absolute times are worth depends on the machine; the ratios last:
 //

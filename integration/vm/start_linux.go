@@ -67,6 +67,7 @@ func (v *VM) start(ctx context.Context, m Machine) error {
 func (v *VM) connect(number int) (theirs []*os.File, err error) {
 	var ours []*os.File
 	for i := range number {
+		// Not blocking, so that Go's poller has it and Close ends a Read.
 		pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 		if err != nil {
 			return theirs, errors.Join(os.NewSyscallError("socketpair", err), closeFiles(ours))

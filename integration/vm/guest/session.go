@@ -157,7 +157,10 @@ func (s *session) frame(kind wire.Kind, payload []byte) (bool, error) {
 	case wire.Stderr:
 		_, err = s.streams.Stderr.Write(payload)
 	case wire.Taken:
-		s.taken <- struct{}{}
+		select {
+		case s.taken <- struct{}{}:
+		default: // nobody feeds any longer
+		}
 	case wire.File:
 		err = s.createFile(payload)
 	case wire.Data:
