@@ -26,7 +26,7 @@ func attachTwice(t *testing.T, changes ...func(*nvmetest.Profile)) *twoPaths {
 	t.Helper()
 	d := fixture.NVMe(t, fixture.ViaKernel(), fixture.TargetOptions(tcptarget.Options{Reconnect: 20 * time.Second}),
 		fixture.DriveProfile(nvmetest.Enterprise(), append([]func(*nvmetest.Profile){nvmetest.MultiPath}, changes...)...))
-	quiet(t, "nvme", "block device autoloading") // the latter: a head without paths
+	quiet(t, "nvme")
 	second, err := d.Attached.Target.Connect(t.Context())
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, second.Close()) })

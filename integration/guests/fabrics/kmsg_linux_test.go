@@ -12,12 +12,15 @@ import (
 
 // quiet fails the test if the kernel warns of anything from now on to its end.
 // That it resets a controller when told to is a warning to it as well, that an
-// emulated machine is slow, and that it says less than it could; other warnings that
-// the test causes are to be named, by a part of the line.
+// emulated machine is slow, that it says less than it could, and that somebody opens a
+// block device's node, which is there an instant before the device (block/bdev.c,
+// blkdev_get_no_open); other warnings that the test causes are to be named, by a part
+// of the line.
 func quiet(t *testing.T, but ...string) {
 	t.Helper()
 	fd := openKernelLog(t)
-	but = append(but, ": resetting controller", "hrtimer: interrupt took", "clocksource: ", "TSC found unstable", "callbacks suppressed")
+	but = append(but, ": resetting controller", "hrtimer: interrupt took", "clocksource: ", "TSC found unstable", "callbacks suppressed",
+		"block device autoloading is deprecated")
 	t.Cleanup(func() {
 		defer unix.Close(fd)
 		for _, line := range withoutKnownBug(t, readKernelLog(t, fd)) {
