@@ -13,17 +13,11 @@ import (
 )
 
 // hasUdev reports whether there is a udev.
-func hasUdev() bool {
-	_, err := os.Lstat("/run/udev/control")
-	return err == nil
-}
+func hasUdev() bool { return sys.Exists("/run/udev/control") }
 
 // udevIsQuiet reports whether udevd has nothing to do: libudev,
 // udev_queue_get_queue_is_empty.
-func udevIsQuiet() bool {
-	_, err := os.Lstat("/run/udev/queue")
-	return err != nil
-}
+func udevIsQuiet() bool { return !sys.Exists("/run/udev/queue") }
 
 // How long a Device has the disk locked: until udevd was found quiet so often in
 // succession, or busy so often, which takes about a minute. It is looks that count, and

@@ -75,6 +75,9 @@ func flock(fd, how int) error {
 	return os.NewSyscallError("flock", retry(func() error { return unix.Flock(fd, how) }))
 }
 
+// Exists is access(2), of which a file that is not there costs no more than the call.
+func Exists(path string) bool { return unix.Access(path, unix.F_OK) == nil }
+
 // Fstat is fstat(2).
 func Fstat(fd int) (Stat, error) {
 	var st unix.Stat_t

@@ -35,6 +35,7 @@ func Read(int, []byte) (int, error)                { return 0, errors.ErrUnsuppo
 func Close(int)                                    {}
 func LockShared(int) error                         { return errors.ErrUnsupported }
 func Unlock(int) error                             { return errors.ErrUnsupported }
+func Exists(string) bool                           { return false }
 func Fstat(int) (Stat, error)                      { return Stat{}, errors.ErrUnsupported }
 func StatAt(int, string) (Stat, error)             { return Stat{}, errors.ErrUnsupported }
 func StatCached(string) (Stat, error)              { return Stat{}, errors.ErrUnsupported }
