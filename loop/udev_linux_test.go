@@ -208,3 +208,31 @@ func TestUdevIsOutlasted(t *testing.T) {
 		})
 	}
 }
+
+// A change of medium has the kernel read the table anew, at once or, where a partition
+// is open, when the disk is opened after that.
+func TestChangeBackingOutlastsUdev(t *testing.T) {
+	fixture.RequireLoop(t)
+	d := attach(t, memfd(t, 4*mib), loop.Options{ReadOnly: true})
+	p, err := d.AddPartition(t.Context(), 1, mib, mib)
+	require.NoError(t, err)
+	looking, err := p.Open(os.O_RDONLY)
+	require.NoError(t, err)
+	stop := lookAsUdev(t, looking)
+	second := memfd(t, 4*mib)
+	done := make(chan error)
+	go func() { done <- d.ChangeBacking(t.Context(), second) }()
+	select {
+	case err := <-done:
+		t.Fatalf("has not waited: %v", err)
+	case <-time.After(time.Second): // longer than any other wait
+	}
+	stop()
+	require.NoError(t, <-done)
+	f, err := d.Open(os.O_RDONLY)
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	parts, err := d.Partitions(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, extents([]loop.Partition{p}), extents(parts))
+}

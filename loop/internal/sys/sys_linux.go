@@ -231,6 +231,9 @@ func ChangeBacking(fd, backing int) error {
 	return ioctlInt("LOOP_CHANGE_FD", fd, loopChangeFD, backing)
 }
 
+// RereadTable is BLKRRPART: EBUSY while a partition is open.
+func RereadTable(fd int) error { return ioctlInt("BLKRRPART", fd, unix.BLKRRPART, 0) }
+
 // SetCapacity is LOOP_SET_CAPACITY.
 func SetCapacity(fd int) error { return ioctlInt("LOOP_SET_CAPACITY", fd, unix.LOOP_SET_CAPACITY, 0) }
 

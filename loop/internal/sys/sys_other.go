@@ -47,6 +47,7 @@ func Configure(int, *Config) error                 { return errors.ErrUnsupporte
 func GetStatus(int) (Status, error)                { return Status{}, errors.ErrUnsupported }
 func Clear(int) error                              { return errors.ErrUnsupported }
 func ChangeBacking(int, int) error                 { return errors.ErrUnsupported }
+func RereadTable(int) error                        { return errors.ErrUnsupported }
 func SetCapacity(int) error                        { return errors.ErrUnsupported }
 func SetDirectIO(int, bool) error                  { return errors.ErrUnsupported }
 func SetBlockSize(int, int) error                  { return errors.ErrUnsupported }
