@@ -143,9 +143,9 @@ func (d *Device) SetDirectIO(dio DirectIO) error {
 // on; what a file system on the whole device makes of it is its own affair. Where
 // nobody has a partition open, the kernel also reads the partition table anew;
 // partitions that it does not find are put back as they were. Their device numbers
-// can have changed: ask for [Device.Partitions] again. Where somebody has one open, it
-// does so when the disk is opened after that one was closed, and forgets those that
-// are not in the table.
+// can have changed: ask for [Device.Partitions] again. Where somebody has one open,
+// Linux 6.1 does so when the disk is opened after that one was closed, and forgets
+// those that are not in the table.
 func (d *Device) ChangeBacking(ctx context.Context, file *os.File) error {
 	if file == nil {
 		return fmt.Errorf("loop: change backing of %s: %w", d.Name(), &OptionError{"backing", nil, "an open file"})
@@ -183,9 +183,9 @@ func (d *Device) changeBacking(ctx context.Context, fd int, b *backing) error {
 }
 
 // rereadTable has the kernel read the table once more where a udevd, looking at a
-// partition just then, has kept it from doing so with the change of medium. It would
-// do it when somebody opens the disk next (block/bdev.c, blkdev_get_whole), and forget
-// the partitions that are not in the table.
+// partition just then, has kept it from doing so with the change of medium. Linux
+// 6.1 would do it when somebody opens the disk next (block/bdev.c, blkdev_get_whole),
+// and forget the partitions that are not in the table.
 func (d *Device) rereadTable(fd int, parts []Partition) {
 	if len(parts) == 0 {
 		return
