@@ -158,6 +158,20 @@ func lookAsUdev(t *testing.T, f *os.File) (stop func()) {
 	}
 }
 
+// requireOutlasts makes sure that a call waits for the end of a look, and succeeds then.
+func requireOutlasts(t *testing.T, stop func(), call func() error) {
+	t.Helper()
+	done := make(chan error)
+	go func() { done <- call() }()
+	select {
+	case err := <-done:
+		t.Fatalf("has not waited: %v", err)
+	case <-time.After(time.Second): // longer than any other wait
+	}
+	stop()
+	require.NoError(t, <-done)
+}
+
 // udevd looks at what is new, and is in nobody's way by it.
 func TestUdevIsOutlasted(t *testing.T) {
 	fixture.RequireLoop(t)
@@ -196,15 +210,7 @@ func TestUdevIsOutlasted(t *testing.T) {
 			looking, err := tc.look(d, p)
 			require.NoError(t, err)
 			stop := lookAsUdev(t, looking)
-			done := make(chan error)
-			go func() { done <- tc.call(t, d, f) }()
-			select {
-			case err := <-done:
-				t.Fatalf("has not waited: %v", err)
-			case <-time.After(time.Second): // longer than any other wait
-			}
-			stop()
-			require.NoError(t, <-done)
+			requireOutlasts(t, stop, func() error { return tc.call(t, d, f) })
 		})
 	}
 }
@@ -220,15 +226,7 @@ func TestChangeBackingOutlastsUdev(t *testing.T) {
 	require.NoError(t, err)
 	stop := lookAsUdev(t, looking)
 	second := memfd(t, 4*mib)
-	done := make(chan error)
-	go func() { done <- d.ChangeBacking(t.Context(), second) }()
-	select {
-	case err := <-done:
-		t.Fatalf("has not waited: %v", err)
-	case <-time.After(time.Second): // longer than any other wait
-	}
-	stop()
-	require.NoError(t, <-done)
+	requireOutlasts(t, stop, func() error { return d.ChangeBacking(t.Context(), second) })
 	f, err := d.Open(os.O_RDONLY)
 	require.NoError(t, err)
 	require.NoError(t, f.Close())
