@@ -120,6 +120,7 @@ type stream struct {
 	off int64
 }
 
+// WriteAt writes zeros up to off, and p behind them; off never goes back.
 func (s *stream) WriteAt(p []byte, off int64) (int, error) {
 	if err := s.skipTo(off); err != nil {
 		return 0, err

@@ -113,4 +113,5 @@ func newDiskInfo(info fs.FileInfo) fs.FileInfo {
 	return i
 }
 
+// Sys returns a [*filetree.Entry].
 func (i *diskInfo) Sys() any { return &i.entry }

@@ -67,10 +67,12 @@ func (r Raw) Plan(ctx context.Context, g volume.Geometry) (volume.Plan, error) {
 
 type rawPlan struct{ raw Raw }
 
+// Info implements [volume.Plan].
 func (p rawPlan) Info() volume.Info {
 	return volume.Info{Format: "raw", Size: p.raw.Size, Used: p.raw.Size}
 }
 
+// Write implements [volume.Plan].
 func (p rawPlan) Write(ctx context.Context, w *volume.Writer) error {
 	r, err := p.raw.Open()
 	if err != nil {

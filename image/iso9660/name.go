@@ -62,6 +62,7 @@ type identifier struct {
 	held bool
 }
 
+// String returns the name with its dot, where it has one.
 func (id identifier) String() string {
 	if id.ext == "" {
 		return id.stem
