@@ -3,6 +3,7 @@ package loop_test
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"iter"
 	"math/bits"
 	"os"
@@ -217,3 +218,27 @@ func openFiles(tb testing.TB) []string {
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
+
+// holdOpen closes f and has a process hold it open, until stop: cat, or a link to it of
+// another name.
+func holdOpen(tb testing.TB, cat string, f *os.File) (pid int, stop func()) {
+	tb.Helper()
+	cmd := exec.CommandContext(tb.Context(), cat)
+	cmd.ExtraFiles = []*os.File{f}
+	stdin, err := cmd.StdinPipe()
+	require.NoError(tb, err)
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(tb, err)
+	require.NoError(tb, cmd.Start())
+	require.NoError(tb, f.Close())
+	// It has its name only some time after its descriptors (fs/exec.c,
+	// begin_new_exec): wait for a sign of life.
+	_, err = stdin.Write([]byte("?"))
+	require.NoError(tb, err)
+	_, err = io.ReadFull(stdout, make([]byte, 1))
+	require.NoError(tb, err)
+	return cmd.Process.Pid, func() {
+		require.NoError(tb, stdin.Close())
+		require.NoError(tb, cmd.Wait())
+	}
+}

@@ -3,7 +3,6 @@ package loop_test
 import (
 	"context"
 	"errors"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -68,25 +67,11 @@ func TestHolders(t *testing.T) {
 	})
 	t.Run("open in another process", func(t *testing.T) {
 		d, p := partitioned(t)
-		cmd := exec.CommandContext(t.Context(), "cat")
-		stdin, err := cmd.StdinPipe()
-		require.NoError(t, err)
-		stdout, err := cmd.StdoutPipe()
-		require.NoError(t, err)
 		f, err := p.Open(os.O_RDONLY)
 		require.NoError(t, err)
-		cmd.ExtraFiles = []*os.File{f}
-		require.NoError(t, cmd.Start())
-		require.NoError(t, f.Close())
-		// It has its name only some time after its descriptors (fs/exec.c,
-		// begin_new_exec): wait for a sign of life.
-		_, err = stdin.Write([]byte("?"))
-		require.NoError(t, err)
-		_, err = io.ReadFull(stdout, make([]byte, 1))
-		require.NoError(t, err)
-		require.Equal(t, []loop.Holder{{Kind: loop.HeldByProcess, Device: p.Name, Name: "cat", PID: cmd.Process.Pid}}, held(t, d))
-		require.NoError(t, stdin.Close())
-		require.NoError(t, cmd.Wait())
+		pid, stop := holdOpen(t, "cat", f)
+		require.Equal(t, []loop.Holder{{Kind: loop.HeldByProcess, Device: p.Name, Name: "cat", PID: pid}}, held(t, d))
+		stop()
 	})
 	t.Run("mounted", func(t *testing.T) {
 		d, p := partitioned(t)

@@ -1,7 +1,6 @@
 package loop_test
 
 import (
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -139,23 +138,8 @@ func lookAsUdev(t *testing.T, f *os.File) (stop func()) {
 	require.NoError(t, err)
 	worker := filepath.Join(t.TempDir(), "(udev-worker)")
 	require.NoError(t, os.Symlink(cat, worker))
-	cmd := exec.CommandContext(t.Context(), worker)
-	cmd.ExtraFiles = []*os.File{f}
-	stdin, err := cmd.StdinPipe()
-	require.NoError(t, err)
-	stdout, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	require.NoError(t, f.Close())
-	// See "open in another process" of TestHolders.
-	_, err = stdin.Write([]byte("?"))
-	require.NoError(t, err)
-	_, err = io.ReadFull(stdout, make([]byte, 1))
-	require.NoError(t, err)
-	return func() {
-		require.NoError(t, stdin.Close())
-		require.NoError(t, cmd.Wait())
-	}
+	_, stop = holdOpen(t, worker, f)
+	return stop
 }
 
 // requireOutlasts makes sure that a call waits for the end of a look, and succeeds then.
