@@ -24,6 +24,7 @@ import (
 	"github.com/drivebay/drivebay/fixture"
 	"github.com/drivebay/drivebay/image/authenticode"
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/imagetest"
 )
 
 // TestEntry wants a signature to change nothing of a program but what tells of it,
@@ -35,8 +36,8 @@ func TestEntry(t *testing.T) {
 	e.Mode, e.UID = 0o755, 7
 	signed, err := signer.Entry(e)
 	require.NoError(t, err)
-	b := read(t, signed)
-	require.Equal(t, b, read(t, signed), "opened again, it is another")
+	b := imagetest.ReadEntry(t, signed)
+	require.Equal(t, b, imagetest.ReadEntry(t, signed), "opened again, it is another")
 	require.Equal(t, []any{e.Mode, e.UID}, []any{signed.Mode, signed.UID})
 
 	f, err := pe.NewFile(bytes.NewReader(b))
@@ -232,7 +233,7 @@ func FuzzEntry(f *testing.F) {
 		if err != nil {
 			return
 		}
-		once := read(t, e)
+		once := imagetest.ReadEntry(t, e)
 		require.Greater(t, len(once), len(program))
 		require.Greater(t, len(sign(t, fast, once)), len(once))
 	})

@@ -8,15 +8,12 @@ import (
 	"debug/pe"
 	"encoding/binary"
 	"encoding/pem"
-	"errors"
-	"io"
 	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
-	"testing/iotest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -24,6 +21,7 @@ import (
 	"github.com/drivebay/drivebay/fixture"
 	"github.com/drivebay/drivebay/image/authenticode"
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/imagetest"
 )
 
 func TestMain(m *testing.M) { fixture.Main(m) }
@@ -112,24 +110,12 @@ const (
 // file returns the entry of a file with a content.
 func file(b []byte) filetree.Entry { return filetree.File(b, 0o644) }
 
-// read returns the bytes of an entry, of which there are as many as it says.
-func read(t testing.TB, e filetree.Entry) []byte {
-	t.Helper()
-	r, err := e.Open()
-	require.NoError(t, err)
-	// In small pieces, of which every way through the reader makes use.
-	b, err := io.ReadAll(iotest.HalfReader(r))
-	require.NoError(t, errors.Join(err, r.Close()))
-	require.EqualValues(t, e.Size, len(b))
-	return b
-}
-
 // sign returns a program with a signature.
 func sign(t testing.TB, s *authenticode.Signer, program []byte) []byte {
 	t.Helper()
 	e, err := s.Entry(file(program))
 	require.NoError(t, err)
-	return read(t, e)
+	return imagetest.ReadEntry(t, e)
 }
 
 // write writes a program into a file.

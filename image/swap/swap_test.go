@@ -15,6 +15,7 @@ import (
 
 	"github.com/drivebay/drivebay/fixture"
 	"github.com/drivebay/drivebay/image"
+	"github.com/drivebay/drivebay/image/internal/imagetest"
 	"github.com/drivebay/drivebay/image/swap"
 	"github.com/drivebay/drivebay/image/volume"
 )
@@ -34,15 +35,9 @@ func build(t *testing.T, s *swap.Space, size int64) string {
 	t.Helper()
 	p, err := s.Plan(t.Context(), geometry(size))
 	require.NoError(t, err)
-	f, err := os.Create(filepath.Join(t.TempDir(), "swap"))
-	require.NoError(t, err)
-	defer f.Close()
-	require.NoError(t, f.Truncate(p.Info().Size))
-	w := volume.NewWriter(f, p.Info().Size)
-	defer w.Close()
-	require.NoError(t, p.Write(t.Context(), w))
-	require.NoError(t, w.Flush())
-	return f.Name()
+	name := filepath.Join(t.TempDir(), "swap")
+	imagetest.WritePlan(t, p, name)
+	return name
 }
 
 // run runs a tool that has to succeed, and returns what it printed.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/drivebay/drivebay/image/internal/imagetest"
 	"github.com/drivebay/drivebay/image/uki"
 )
 
@@ -21,7 +22,7 @@ func FuzzStub(f *testing.F) {
 		if err != nil {
 			return
 		}
-		b := read(t, e)
+		b := imagetest.ReadEntry(t, e)
 		before, err := pe.NewFile(bytes.NewReader(stub))
 		if err != nil {
 			return // strings and symbols matter to debug/pe alone
@@ -47,7 +48,7 @@ func FuzzKernel(f *testing.F) {
 		if err != nil {
 			return
 		}
-		f, err := pe.NewFile(bytes.NewReader(read(t, e)))
+		f, err := pe.NewFile(bytes.NewReader(imagetest.ReadEntry(t, e)))
 		require.NoError(t, err)
 		content, err := f.Section(".linux").Data()
 		require.NoError(t, err)

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/drivebay/drivebay/fixture"
+	"github.com/drivebay/drivebay/image/internal/imagetest"
 	"github.com/drivebay/drivebay/image/uki"
 )
 
@@ -26,7 +27,7 @@ func build(t *testing.T) (name string, b []byte) {
 	require.NoError(t, err)
 	e, err := everything(stub).Entry()
 	require.NoError(t, err)
-	b = read(t, e)
+	b = imagetest.ReadEntry(t, e)
 	name = filepath.Join(t.TempDir(), "uki.efi")
 	require.NoError(t, os.WriteFile(name, b, 0o644))
 	return name, b

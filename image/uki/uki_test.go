@@ -4,19 +4,17 @@ import (
 	"bytes"
 	"debug/pe"
 	"encoding/binary"
-	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/iotest"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/drivebay/drivebay/image/authenticode"
 	"github.com/drivebay/drivebay/image/filetree"
+	"github.com/drivebay/drivebay/image/internal/imagetest"
 	"github.com/drivebay/drivebay/image/uki"
 )
 
@@ -42,26 +40,14 @@ var want = []struct{ name, content string }{
 	{".linux", string(kernelFor(pe.IMAGE_FILE_MACHINE_AMD64, "6.1.0-test (somebody) #1"))},
 }
 
-// read returns the bytes of an entry, of which there are as many as it says.
-func read(t *testing.T, e filetree.Entry) []byte {
-	t.Helper()
-	r, err := e.Open()
-	require.NoError(t, err)
-	// In small pieces, of which every way through the reader makes use.
-	b, err := io.ReadAll(iotest.HalfReader(r))
-	require.NoError(t, errors.Join(err, r.Close()))
-	require.EqualValues(t, e.Size, len(b))
-	return b
-}
-
 // TestSections reads an image by package debug/pe.
 func TestSections(t *testing.T) {
 	stub := stubFor(pe.IMAGE_FILE_MACHINE_AMD64)
 	e, err := everything(uki.Bytes("stub", stub)).Entry()
 	require.NoError(t, err)
 	require.Equal(t, fs.FileMode(0o644), e.Mode)
-	b := read(t, e)
-	require.Equal(t, b, read(t, e), "opened again, it is another")
+	b := imagetest.ReadEntry(t, e)
+	require.Equal(t, b, imagetest.ReadEntry(t, e), "opened again, it is another")
 
 	before, err := pe.NewFile(bytes.NewReader(stub))
 	require.NoError(t, err)
@@ -111,7 +97,7 @@ func TestOptionalParts(t *testing.T) {
 		Kernel: uki.Bytes("Image", kernelFor(pe.IMAGE_FILE_MACHINE_ARM64, "")),
 	}).Entry()
 	require.NoError(t, err)
-	f, err := pe.NewFile(bytes.NewReader(read(t, e)))
+	f, err := pe.NewFile(bytes.NewReader(imagetest.ReadEntry(t, e)))
 	require.NoError(t, err)
 	require.Equal(t, []string{".text", ".sdmagic", ".linux"}, names(f))
 }

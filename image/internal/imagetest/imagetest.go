@@ -4,12 +4,15 @@
 package imagetest
 
 import (
+	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/google/uuid"
@@ -75,6 +78,18 @@ func OpenFile(t testing.TB, name string) (f *os.File, size int64) {
 	info, err := f.Stat()
 	require.NoError(t, err)
 	return f, info.Size()
+}
+
+// ReadEntry returns the bytes of a file, of which there are as many as its entry says.
+func ReadEntry(t testing.TB, e filetree.Entry) []byte {
+	t.Helper()
+	r, err := e.Open()
+	require.NoError(t, err)
+	// In small pieces, of which every way through the reader makes use.
+	b, err := io.ReadAll(iotest.HalfReader(r))
+	require.NoError(t, errors.Join(err, r.Close()))
+	require.EqualValues(t, e.Size, len(b))
+	return b
 }
 
 // Tool runs a program, which has to succeed, and returns what it prints.
